@@ -1,0 +1,14 @@
+//! The hot loops over f32, in safe code for the vector instructions of the processor at hand.
+//!
+//! Lanes hold different outputs, so every output is one running sum over its inputs in order, whatever else is computed beside it
+//! and however wide a vector is. That is what makes results independent of batch, chunk and thread count, bit for bit.
+
+mod attention;
+mod elementwise;
+mod exp;
+mod multiply;
+mod panel;
+
+pub(crate) use attention::{Attention, HeadRows};
+pub(crate) use elementwise::{add, add_bias, rms_norm, swiglu};
+pub(crate) use multiply::{Panels, Weight};

@@ -1,0 +1,28 @@
+//! The innermost loop: some rows times one panel of weights.
+
+use pulp::Simd;
+
+/// Sums over `k` of `xs[r][k] * panel[k]`, for each of `R` rows. A panel is `[inputs, V * lanes]`.
+#[inline(always)]
+pub(super) fn sums<S: Simd, const R: usize, const V: usize>(simd: S, xs: [&[f32]; R], panel: &[f32]) -> [[S::f32s; V]; R] {
+    let vectors = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
+    let xs = xs.map(|x| &x[..vectors.len()]);
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    for (k, weights) in vectors.iter().enumerate() {
+        for r in 0..R {
+            let x = simd.splat_f32s(xs[r][k]);
+            for v in 0..V {
+                sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// Writes as many lanes as `output` has places.
+#[inline(always)]
+pub(super) fn store<S: Simd, const V: usize>(simd: S, sums: [S::f32s; V], output: &mut [f32]) {
+    for (part, sum) in output.chunks_mut(S::F32_LANES).zip(sums) {
+        simd.partial_store_f32s(part, sum);
+    }
+}

@@ -1,0 +1,48 @@
+//! OpenAI's error body.
+
+use serde_json::{Value, json};
+
+use crate::problem::{Class, HttpError, Problem};
+
+/// The error of a request that has no answer.
+pub fn error(problem: &Problem) -> HttpError {
+    problem.respond(status(problem.class), body(problem))
+}
+
+/// `{"error":{"message","type","param","code"}}`, also the data that ends a broken stream. `code` is a string always.
+pub(super) fn body(problem: &Problem) -> Value {
+    json!({
+        "error": {
+            "message": problem.message,
+            "type": word(problem.class),
+            "param": problem.param,
+            "code": problem.code,
+        },
+    })
+}
+
+fn status(class: Class) -> u16 {
+    match class {
+        Class::InvalidRequest => 400,
+        Class::Authentication => 401,
+        Class::Permission => 403,
+        Class::NotFound => 404,
+        Class::MethodNotAllowed => 405,
+        Class::Conflict => 409,
+        Class::TooLarge => 413,
+        Class::RateLimited => 429,
+        Class::Internal => 500,
+        Class::Overloaded => 503,
+        Class::Timeout => 504,
+    }
+}
+
+fn word(class: Class) -> &'static str {
+    match class {
+        Class::InvalidRequest | Class::NotFound | Class::MethodNotAllowed | Class::Conflict | Class::TooLarge => "invalid_request_error",
+        Class::Authentication => "authentication_error",
+        Class::Permission => "permission_error",
+        Class::RateLimited => "rate_limit_error",
+        Class::Internal | Class::Overloaded | Class::Timeout => "server_error",
+    }
+}

@@ -1,0 +1,158 @@
+//! The routes that answer with a model.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Json, Response};
+use axum::Extension;
+use http_body_util::LengthLimitError;
+use shammah_actors::{Answer, Asker, QueryLabels};
+use shammah_protocol::{OwnerId, RequestId, SessionId, TurnError, TurnEvent, TurnStart};
+use shammah_wire::{Ask, Class, Delivery, Problem, Protocol};
+
+use super::{Shared, failure, sse};
+
+pub(super) async fn messages(State(shared): super::State, call: Call, request: Request) -> Response {
+    answer(shared, Protocol::Anthropic, None, call, request).await
+}
+
+pub(super) async fn messages_stream(State(shared): super::State, call: Call, request: Request) -> Response {
+    answer(shared, Protocol::Anthropic, Some(Delivery::Stream), call, request).await
+}
+
+pub(super) async fn chat_completions(State(shared): super::State, call: Call, request: Request) -> Response {
+    answer(shared, Protocol::OpenAiChat, None, call, request).await
+}
+
+/// Who calls which route.
+pub(super) type Call = (Extension<RequestId>, Extension<OwnerId>, MatchedPath);
+
+async fn answer(shared: Arc<Shared>, protocol: Protocol, delivery: Option<Delivery>, call: Call, request: Request) -> Response {
+    let (Extension(id), Extension(owner), route) = call;
+    let mut tally = Tally { shared: Arc::clone(&shared), route: route.as_str().to_owned(), model: String::new(), ended: false };
+    match begin(&shared, protocol, &id, owner, request).await {
+        Ok((ask, start, answer)) => {
+            tally.model = start.model.to_string();
+            deliver(&shared, protocol, delivery.unwrap_or(ask.delivery), &id, start, answer, tally).await
+        }
+        Err(problem) => {
+            tally.end(problem.code);
+            failure::respond(protocol, &problem, &id)
+        }
+    }
+}
+
+async fn begin(
+    shared: &Shared,
+    protocol: Protocol,
+    id: &RequestId,
+    owner: OwnerId,
+    request: Request,
+) -> Result<(Ask, TurnStart, Answer), Problem> {
+    let permit = shared.handles.turns.admit().map_err(|error| Problem::from(&error))?;
+    let (parts, body) = request.into_parts();
+    let body = read(body, shared.body_limit).await?;
+    let ask = protocol.parse(&body, label(&parts.headers)?).map_err(|error| Problem::from(&error))?;
+    let asker = Asker {
+        owner,
+        request: id.clone(),
+        #[cfg(debug_assertions)]
+        fault: super::crash::fault_of(&parts.headers)?,
+    };
+    let started = shared.handles.turns.start(permit, asker, ask.request.clone()).await;
+    let (start, answer) = started.map_err(|error| Problem::from(&error))?;
+    Ok((ask, start, answer))
+}
+
+async fn deliver(
+    shared: &Shared,
+    protocol: Protocol,
+    delivery: Delivery,
+    id: &RequestId,
+    start: TurnStart,
+    answer: Answer,
+    mut tally: Tally,
+) -> Response {
+    let headers = [("x-shammah-model", start.model.to_string()), ("x-session-id", header_safe(&start.session))];
+    match delivery {
+        Delivery::Whole => match whole(answer).await {
+            Ok(answer) => {
+                tally.end("ok");
+                (headers, Json(protocol.reply(&start, &answer))).into_response()
+            }
+            Err(error) => {
+                tally.end(error.kind());
+                failure::respond(protocol, &Problem::from(&error), id)
+            }
+        },
+        Delivery::Stream | Delivery::StreamWithUsage => {
+            let writer = protocol.writer(start, delivery, id.clone());
+            (headers, sse::response(writer, answer, shared.ping_interval, tally)).into_response()
+        }
+    }
+}
+
+async fn whole(mut answer: Answer) -> Result<shammah_wire::Answer, TurnError> {
+    let mut text = String::new();
+    loop {
+        match answer.next().await {
+            Some(TurnEvent::Text(more)) => text.push_str(&more),
+            Some(TurnEvent::Finished { reason, usage }) => return Ok(shammah_wire::Answer { text, reason, usage }),
+            Some(TurnEvent::Failed(error)) => return Err(error),
+            None => return Err(TurnError::Internal("the turn has no end".to_owned())),
+        }
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|error| {
+        let too_long = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
+        match too_long {
+            true => Problem::new(Class::TooLarge, "request_too_large", format!("the body is larger than {limit} bytes")),
+            false => Problem::new(Class::InvalidRequest, "incomplete_body", "the body could not be read to its end"),
+        }
+    })
+}
+
+/// The session that a header names.
+fn label(headers: &HeaderMap) -> Result<Option<SessionId>, Problem> {
+    let Some(value) = headers.get("x-session-id").or_else(|| headers.get("x-claude-code-session-id")) else { return Ok(None) };
+    let chosen = value.to_str().ok().and_then(SessionId::chosen);
+    let problem = || {
+        let message = format!("the session in the header must have 1 to {} printable characters", SessionId::MAX_LENGTH);
+        Problem::new(Class::InvalidRequest, "invalid_value", message).with_param("x-session-id")
+    };
+    chosen.map(Some).ok_or_else(problem)
+}
+
+/// Session ids may hold any character; a header may not.
+fn header_safe(session: &SessionId) -> String {
+    session.as_str().chars().map(|character| if character.is_ascii_graphic() || character == ' ' { character } else { '?' }).collect()
+}
+
+/// Counts the query once, whatever becomes of it.
+#[derive(Debug)]
+pub(super) struct Tally {
+    shared: Arc<Shared>,
+    route: String,
+    model: String,
+    ended: bool,
+}
+
+impl Tally {
+    pub(super) fn end(&mut self, status: &str) {
+        self.ended = true;
+        let labels = QueryLabels { route: self.route.clone(), model: self.model.clone(), status: status.to_owned() };
+        self.shared.handles.meters.queries.get_or_create(&labels).inc();
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end("abandoned");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The program from outside: it is started on a free port, spoken to in its protocols, and crashed.
+
+mod batching;
+mod crash;
+mod daemon;
+mod errors;
+mod evaluation;
+mod health;
+mod lifecycle;
+mod load;
+mod models;
+mod protocols;
+mod query;
+mod reply;
+mod sessions;
+mod status;
+mod workspace;
