@@ -58,7 +58,7 @@ enum Command {
     #[command(after_help = "Example: shammah stop")]
     Stop,
     /// Check or show the settings
-    #[command(after_help = "Example: shammah config show > ~/.shammah/config.toml")]
+    #[command(after_help = "Example: shammah config check")]
     Config(config::Arguments),
     /// Write a model of random weights in a true shape, for tests and measurements
     #[command(after_help = "Example: shammah model --synthetic qwen2.5-0.5b --type q8_0 --output /tmp/random.gguf")]

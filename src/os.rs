@@ -12,11 +12,9 @@ const SPIN_LIMIT: &str = "200";
 #[expect(clippy::disallowed_methods, reason = "as above")]
 pub fn prepare(settings: &Settings) {
     let threads = settings.engine.thread_count().to_string();
-    for (name, value) in [
-        ("RAYON_NUM_THREADS", threads.as_str()),
-        ("CANDLE_NUM_THREADS", threads.as_str()),
-        ("CANDLE_BARRIER_POOL_SPIN_LIMIT", SPIN_LIMIT),
-    ] {
+    for (name, value) in
+        [("RAYON_NUM_THREADS", threads.as_str()), ("CANDLE_NUM_THREADS", threads.as_str()), ("CANDLE_BARRIER_POOL_SPIN_LIMIT", SPIN_LIMIT)]
+    {
         if std::env::var_os(name).is_none() {
             // SAFETY: the only thread of the process is this one, so nobody reads the environment meanwhile.
             unsafe { std::env::set_var(name, value) };

@@ -1,5 +1,6 @@
 //! Logs: one line an event, with the ids of its request.
 
+use std::io::IsTerminal;
 use std::panic;
 
 use tracing_subscriber::EnvFilter;
@@ -13,7 +14,7 @@ pub fn start(log: &Log) {
     let level = tracing::Level::from(log.level);
     let filter = EnvFilter::try_from_env("SHAMMAH_LOG").unwrap_or_else(|_| EnvFilter::new(level.to_string()));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second start, in a process that logs already, changes nothing.
     let _ = match log.format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),

@@ -83,14 +83,15 @@ impl Actor for FrontDoor {
     /// The first stage of the shutdown: no new work, then time for what runs, then the end.
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Keeping) -> Result<(), ActorProcessingErr> {
         let FrontSpec { connections, turns, max_turns, shutdown, grace, .. } = &state.spec;
-        state.accepting.0.abort();
+        // The door stays open meanwhile: who asks is told that the server stops, and probes get their answer.
         shutdown.drain();
-        connections.close();
         let all = u32::try_from(*max_turns).unwrap_or(u32::MAX);
         if timeout(*grace, turns.acquire_many(all)).await.is_err() {
             tracing::warn!(grace_seconds = grace.as_secs(), "streams are still open and end now");
         }
         shutdown.abort();
+        state.accepting.0.abort();
+        connections.close();
         let gone = timeout(GOODBYE, async { drop((turns.acquire_many(all).await, connections.wait().await)) });
         if gone.await.is_err() {
             tracing::warn!(connections = connections.len(), "connections are cut");

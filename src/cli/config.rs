@@ -29,8 +29,8 @@ pub(super) fn run(arguments: &Arguments, settings: &Settings, home: &Path, termi
     match arguments.action {
         Action::Check => {
             let file = home.join(FILE_NAME);
-            let where_from = if file.exists() { "read from" } else { "the defaults hold: there is no" };
-            terminal.print(&format!("ok, {where_from} {}\n", file.display()))?;
+            let origin = if file.exists() { "read from" } else { "without a file: there is no" };
+            terminal.print(&format!("ok, {origin} {}\n", file.display()))?;
         }
         Action::Show => terminal.print(&settings.to_toml())?,
     }

@@ -14,7 +14,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) async fn explain(address: SocketAddr, home: &Path) -> anyhow::Error {
     if let Some(running) = find_running(home).filter(|running| running.address == address) {
         let pid = running.pid;
-        return anyhow::anyhow!("shammah already runs at http://{address} (process {pid}); stop it with `shammah stop`, or use it as it is");
+        return anyhow::anyhow!(
+            "shammah already runs at http://{address} (process {pid}); stop it with `shammah stop`, or use it as it is"
+        );
     }
     let holder = match greeting(address).await {
         Some(text) if text == GREETING => "another shammah, with another home folder,",

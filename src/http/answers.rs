@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json, Response};
-use axum::Extension;
 use http_body_util::LengthLimitError;
 use shammah_actors::{Answer, Asker, QueryLabels};
 use shammah_protocol::{OwnerId, RequestId, SessionId, TurnError, TurnEvent, TurnStart};

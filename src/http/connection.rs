@@ -52,9 +52,16 @@ impl Serve for Http {
             let mut protocol = http1::Builder::new();
             protocol.timer(TokioTimer::new()).header_read_timeout(header_timeout);
             let mut connection = pin!(protocol.serve_connection(stream, service));
+            // One that comes while the server drains is served until the end: it is told so, or asks how far that is.
+            let end = async {
+                match shutdown.is_draining() {
+                    true => shutdown.aborted().await,
+                    false => shutdown.draining().await,
+                }
+            };
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = shutdown.draining() => {
+                () = end => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

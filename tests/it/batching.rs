@@ -53,7 +53,10 @@ async fn a_batch_of_eight_answers_as_each_alone() {
         for (index, (alone, together)) in alone.iter().zip(&together).enumerate() {
             assert_eq!(alone, together, "prompt {index}, sampled: {sampled}");
         }
-        println!("sampled {sampled}: {rate_alone:.0} tokens a second alone, {rate_together:.0} in batches of eight: {:.2}x", rate_together / rate_alone);
+        println!(
+            "sampled {sampled}: {rate_alone:.0} tokens a second alone, {rate_together:.0} in batches of eight: {:.2}x",
+            rate_together / rate_alone
+        );
     }
     let log = daemon.whole_log();
     let steps = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|line| line["target"] == "shammah::step");

@@ -89,8 +89,10 @@ async fn a_poison_prompt_is_refused_and_the_process_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_actors_are_killed_while_streams_run() {
     let daemon = Daemon::with(&[("SHAMMAH__SUPERVISION__MAX_RESTARTS", "100")], &[]).await;
-    let body = |stream: usize| json!({"messages": [{"role": "user", "content": "Tell me a story"}], "max_tokens": 120,
-        "stream": true, "temperature": 0.8, "seed": stream});
+    let body = |stream: usize| {
+        json!({"messages": [{"role": "user", "content": "Tell me a story"}], "max_tokens": 120,
+        "stream": true, "temperature": 0.8, "seed": stream})
+    };
     let mut expected = Vec::new();
     for stream in 0..STREAMS {
         expected.push(daemon.post("/v1/chat/completions", &body(stream)).await.openai_text());

@@ -36,8 +36,9 @@ impl Daemon {
 
     /// Returns when its door is open.
     pub(crate) async fn spawn(home: TempDir, environment: &[(&str, &str)], flags: &[&str]) -> Self {
-        let child = command(home.path()).args(flags).args(["daemon", "--bind", "127.0.0.1:0"]).envs(environment.iter().copied());
-        let child = { child }.stdout(Stdio::null()).stderr(log(home.path())).spawn().unwrap();
+        let mut command = command(home.path());
+        command.args(flags).args(["daemon", "--bind", "127.0.0.1:0"]).envs(environment.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(log(home.path())).spawn().unwrap();
         let mut daemon = Self { child, base: String::new(), client: client(), home };
         let (start, file) = (Instant::now(), daemon.home.path().join("daemon.addr"));
         let pid = daemon.child.id().to_string();

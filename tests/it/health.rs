@@ -12,9 +12,8 @@ async fn health_answers_when_every_permit_is_taken() {
     let limits = [("SHAMMAH__ADMISSION__MAX_TURNS", "4"), ("SHAMMAH__ENGINE__STALL_TIMEOUT", "20s")];
     let daemon = Daemon::with(&limits, &[]).await;
     let body = json!({"max_tokens": 500, "messages": [{"role": "user", "content": "Tell me a story"}]});
-    let streams: Vec<_> = (0..4)
-        .map(|_| tokio::spawn(read(daemon.request("/v1/messages/stream", &body).header("x-shammah-fault", "hang@1"))))
-        .collect();
+    let streams: Vec<_> =
+        (0..4).map(|_| tokio::spawn(read(daemon.request("/v1/messages/stream", &body).header("x-shammah-fault", "hang@1")))).collect();
     daemon.until("all permits are taken", async || daemon.status().await["queues"]["turns"] == 4).await;
     let refused = daemon.post("/v1/messages", &body).await;
     assert_eq!((refused.status, &refused.json()["error"]["type"]), (529, &json!("overloaded_error")));

@@ -1,11 +1,11 @@
 //! Starting, stopping and being killed.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::daemon::{Daemon, command};
+use crate::daemon::{DEADLINE, Daemon, command};
 use crate::reply::read;
 
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
@@ -34,17 +34,16 @@ async fn of_two_starts_one_wins() {
     let home = tempfile::tempdir().unwrap();
     let start = || command(home.path()).args(["daemon", "--bind", "127.0.0.1:0"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
     let (mut one, mut two) = (start().unwrap(), start().unwrap());
-    let loser = tokio::task::spawn_blocking(move || {
-        loop {
-            for (index, child) in [&mut one, &mut two].into_iter().enumerate() {
-                if child.try_wait().unwrap().is_some() {
-                    return if index == 0 { (one, two) } else { (two, one) };
-                }
-            }
-            std::thread::yield_now();
+    let ended = |child: &mut std::process::Child| child.try_wait().unwrap().is_some();
+    let start = Instant::now();
+    let (loser, mut winner) = loop {
+        match (ended(&mut one), ended(&mut two)) {
+            (true, _) => break (one, two),
+            (_, true) => break (two, one),
+            _ => assert!(start.elapsed() < DEADLINE, "both run"),
         }
-    });
-    let (loser, mut winner) = tokio::time::timeout(Duration::from_secs(30), loser).await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
     let output = loser.wait_with_output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{words}");

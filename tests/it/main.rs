@@ -6,6 +6,7 @@ mod daemon;
 mod errors;
 mod evaluation;
 mod health;
+mod latency;
 mod lifecycle;
 mod load;
 mod models;

@@ -67,7 +67,7 @@ async fn openai_chat_whole_and_streamed() {
     let daemon = Daemon::start().await;
     let whole = daemon.post("/v1/chat/completions", &france(&[("model", json!("qwen-local"))])).await.json();
     assert_eq!((&whole["object"], &whole["model"]), (&json!("chat.completion"), &json!("qwen-local")));
-    assert_eq!(whole["choices"][0]["message"], json!({"role": "assistant", "content": ANSWER}));
+    assert_eq!(whole["choices"][0]["message"], json!({"role": "assistant", "content": ANSWER, "refusal": null}));
     assert_eq!(whole["choices"][0]["finish_reason"], "stop");
     assert!(whole["id"].as_str().unwrap().starts_with("chatcmpl-"));
     let usage = &whole["usage"];
@@ -105,7 +105,8 @@ async fn a_silent_stream_carries_pings() {
         let body = france(&[("stream", json!(true))]);
         let reply = crate::reply::read(daemon.request(path, &body).header("x-shammah-fault", "hang@2")).await;
         assert!(reply.body.contains(ping), "{}", reply.body);
-        assert!(reply.body.contains("Paris"));
+        let text = if path.contains("chat") { reply.openai_text() } else { reply.anthropic_text() };
+        assert_eq!(text, ANSWER);
     }
     daemon.stop().await;
 }
@@ -114,8 +115,8 @@ async fn a_silent_stream_carries_pings() {
 async fn the_same_seed_gives_the_same_answer() {
     let daemon = Daemon::start().await;
     let body = |seed| {
-        json!({"temperature": 1.5, "seed": seed, "max_tokens": 40,
-            "messages": [{"role": "user", "content": "Tell me a story"}]})
+        json!({"temperature": 2, "seed": seed, "max_tokens": 40,
+            "messages": [{"role": "user", "content": "Zebras in the snow?"}]})
     };
     let mut texts = Vec::new();
     for seed in [1, 1, 2] {

@@ -36,7 +36,7 @@ impl Reply {
 
     pub(crate) fn events(&self) -> Vec<Event> {
         assert!(self.body.ends_with("\n\n"), "the last event is whole: {:?}", self.body);
-        self.body.split("\n\n").filter(|frame| !frame.is_empty()).map(event).collect()
+        self.body.split("\n\n").filter(|frame| !frame.is_empty() && !frame.starts_with(": ")).map(event).collect()
     }
 
     /// Names of Anthropic's events, pings left out.

@@ -26,8 +26,7 @@ async fn the_status_has_its_shape() {
     assert_eq!((&model["id"], &model["demo"], &model["quantization"]), (&json!("shammah-demo"), &json!(true), &json!("Q8_0")));
     assert!(model["notice"].as_str().unwrap().contains("--model"), "it says how to get a real model");
     let actors: Vec<_> = status["actors"].as_array().unwrap().iter().map(|actor| actor["name"].as_str().unwrap()).collect();
-    let expected =
-        ["store", "inference", "router", "sessions", "monitor", "front", "inference/loader", "inference/generator-shammah-demo"];
+    let expected = ["store", "inference", "router", "sessions", "monitor", "front", "inference/loader", "inference/generator-shammah-demo"];
     assert_eq!(actors, expected);
     assert!(status["actors"].as_array().unwrap().iter().all(|actor| actor["state"] == "running"), "{status}");
     let mut shape = shape(&status);

@@ -42,8 +42,20 @@ fn arrows_point_down_only() {
 #[test]
 fn licences_are_permissive_and_banned_crates_are_absent() {
     const PERMISSIVE: [&str; 14] = [
-        "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "Unlicense", "0BSD", "CC0-1.0", "BSL-1.0",
-        "Apache-2.0 WITH LLVM-exception", "MIT-0", "CDLA-Permissive-2.0",
+        "MIT",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "Unicode-3.0",
+        "Unlicense",
+        "0BSD",
+        "CC0-1.0",
+        "BSL-1.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "MIT-0",
+        "CDLA-Permissive-2.0",
     ];
     const BANNED: [&str; 6] = ["onig", "onig_sys", "openssl", "openssl-sys", "aws-lc-rs", "native-tls"];
     let metadata = metadata();

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let loaded = source.load(&source.models()[0], &|_| {})?;
     println!("loaded in {:.2} s: {} {}", started.elapsed().as_secs_f64(), loaded.card.id, loaded.card.quantization);
-    for batch in [1, 8, 16] {
+    for batch in [1, 8] {
         let (prefill, decode) = measure(&*loaded.engines, batch)?;
         println!("batch {batch:2}: prefill {prefill:8.1} tokens/s, decode {decode:8.1} tokens/s");
     }

@@ -6,9 +6,11 @@
 mod attention;
 mod elementwise;
 mod exp;
+mod half;
 mod multiply;
 mod panel;
 
 pub(crate) use attention::{Attention, HeadRows};
 pub(crate) use elementwise::{add, add_bias, rms_norm, swiglu};
+pub(crate) use half::{widen_all, widen_f16};
 pub(crate) use multiply::{Panels, Weight};

@@ -5,8 +5,8 @@ mod pool;
 mod store;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 
+use crate::kernel::{widen_all, widen_f16};
 use crate::settings::KvType;
 
 pub(crate) use chain::Chain;
@@ -93,15 +93,12 @@ impl Page {
 
     /// What one head has, `[head_dim, PAGE_TOKENS]` for keys and `[PAGE_TOKENS, head_dim]` for values; in `buffer` if it has to be
     /// converted. Positions that were never written are 0.
+    #[inline(always)]
     pub(crate) fn read<'a>(&'a self, layer: usize, side: Side, head: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let start = self.offset(layer, side, head);
         let range = start..start + self.shape.block();
         match &self.numbers {
-            Numbers::F16(numbers) => {
-                buffer.resize(range.len(), 0.0);
-                numbers[range].convert_to_f32_slice(buffer);
-                buffer
-            }
+            Numbers::F16(numbers) => widen_all(&numbers[range], buffer, widen_f16),
             Numbers::F32(numbers) => &numbers[range],
         }
     }

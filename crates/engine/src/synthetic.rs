@@ -6,6 +6,7 @@ mod shape;
 mod vocabulary;
 
 use std::path::Path;
+use std::str::FromStr;
 
 use candle_core::quantized::GgmlDType;
 use shammah_protocol::LoadProgress;
@@ -36,6 +37,30 @@ pub enum GgufType {
     Q6K,
 }
 
+impl SyntheticFormat {
+    /// All formats by name.
+    pub const ALL: [(&str, Self); 9] = [
+        ("gguf-f32", Self::Gguf(GgufType::F32)),
+        ("gguf-f16", Self::Gguf(GgufType::F16)),
+        ("gguf-bf16", Self::Gguf(GgufType::BF16)),
+        ("gguf-q8_0", Self::Gguf(GgufType::Q8_0)),
+        ("gguf-q4_0", Self::Gguf(GgufType::Q4_0)),
+        ("gguf-q4_k", Self::Gguf(GgufType::Q4K)),
+        ("gguf-q6_k", Self::Gguf(GgufType::Q6K)),
+        ("safetensors-f32", Self::SafetensorsF32),
+        ("safetensors-bf16", Self::SafetensorsBf16),
+    ];
+}
+
+impl FromStr for SyntheticFormat {
+    type Err = SyntheticError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|(known, _)| *known == name);
+        known.map(|(_, format)| format).ok_or_else(|| SyntheticError::UnknownFormat(name.into()))
+    }
+}
+
 impl GgufType {
     fn dtype(self) -> GgmlDType {
         match self {
@@ -55,6 +80,8 @@ impl GgufType {
 pub enum SyntheticError {
     #[error("there is no shape named {0}")]
     UnknownShape(String),
+    #[error("there is no format named {0}")]
+    UnknownFormat(String),
     #[error("the model cannot be written: {0}")]
     Io(#[from] std::io::Error),
     #[error("the weights cannot be quantized: {0}")]

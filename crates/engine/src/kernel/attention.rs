@@ -6,9 +6,11 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::exp;
-use super::panel::{store, sums};
+use super::panel::{lines, store, sums};
 use crate::pages::{PAGE_TOKENS, Page, Side};
 
+/// Values that are summed up together.
+const BLOCK: usize = 64;
 /// Rows that share one pass over the pages.
 const ROWS: usize = 16;
 /// Multiplications from which several threads are worth waking.
@@ -98,18 +100,18 @@ impl WithSimd for Task<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.run::<S, 1>(simd),
-            8 => self.run::<S, 2>(simd),
-            4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, PAGE_TOKENS>(simd),
+            16 => self.run::<S, 1, 4>(simd),
+            8 => self.run::<S, 2, 8>(simd),
+            4 => self.run::<S, 4, 16>(simd),
+            _ => self.run::<S, PAGE_TOKENS, BLOCK>(simd),
         }
     }
 }
 
 impl Task<'_, '_> {
-    /// `V` vectors hold the scores of a page.
+    /// `V` vectors hold the scores of a page, `B` a block of values.
     #[inline(always)]
-    fn run<S: Simd, const V: usize>(mut self, simd: S) {
+    fn run<S: Simd, const V: usize, const B: usize>(mut self, simd: S) {
         let Attention { layer, heads, kv_heads, head_dim } = self.shape;
         let group = heads / kv_heads;
         let scale = 1.0 / (head_dim as f32).sqrt();
@@ -130,7 +132,8 @@ impl Task<'_, '_> {
                 score::<S, V>(simd, &self.queries[query..query + group * head_dim], keys, &mut scores);
                 let heads = scores.iter_mut().zip(output.chunks_exact_mut(head_dim)).zip(&mut states[row * group..]);
                 for ((scores, output), state) in heads {
-                    state.advance(scores, seen, scale, values, output);
+                    let weights = state.advance(scores, seen, scale, output);
+                    weigh::<S, B>(simd, weights, values, output);
                 }
             }
         }
@@ -152,35 +155,53 @@ fn score<S: Simd, const V: usize>(simd: S, queries: &[f32], keys: &[f32], scores
     let (paired, last) = queries.split_at(pairs.len() * 2 * head_dim);
     for (pair, queries) in pairs.iter_mut().zip(paired.chunks_exact(2 * head_dim)) {
         let (first, second) = queries.split_at(head_dim);
-        for (scores, products) in pair.iter_mut().zip(sums::<S, 2, V>(simd, [first, second], keys)) {
+        for (scores, products) in pair.iter_mut().zip(sums::<S, 2, V>(simd, [first, second], lines::<S, V>(keys))) {
             store(simd, products, scores);
         }
     }
     if let [scores] = single {
-        let [products] = sums::<S, 1, V>(simd, [last], keys);
+        let [products] = sums::<S, 1, V>(simd, [last], lines::<S, V>(keys));
         store(simd, products, scores);
     }
 }
 
+/// Adds the weighted values of the first tokens of a page to `output`, a block at a time; `B` vectors hold one.
+#[inline(always)]
+fn weigh<S: Simd, const B: usize>(simd: S, weights: &[f32], values: &[f32], output: &mut [f32]) {
+    let head_dim = output.len();
+    let tokens = || values.chunks_exact(head_dim).take(weights.len());
+    let (blocks, rest) = output.as_chunks_mut::<BLOCK>();
+    for (index, block) in blocks.iter_mut().enumerate() {
+        let lines = tokens().filter_map(|values| lines::<S, B>(&values[index * BLOCK..(index + 1) * BLOCK]).next());
+        let [sums] = sums::<S, 1, B>(simd, [weights], lines);
+        for (place, sum) in S::as_mut_simd_f32s(block).0.iter_mut().zip(sums) {
+            *place = simd.add_f32s(*place, sum);
+        }
+    }
+    let done = head_dim - rest.len();
+    for (weight, values) in weights.iter().zip(tokens()) {
+        for (place, value) in rest.iter_mut().zip(&values[done..]) {
+            *place += weight * value;
+        }
+    }
+}
+
 impl Softmax {
-    /// Takes the first `seen` tokens of a page into `output`, their weighted values so far.
+    /// Takes the first `seen` scores of a page in: turns them to weights, and brings `output`, the weighted values so far, to the same
+    /// maximum.
     #[inline(always)]
-    fn advance(&mut self, scores: &mut [f32; PAGE_TOKENS], seen: usize, scale: f32, values: &[f32], output: &mut [f32]) {
+    fn advance<'s>(&mut self, scores: &'s mut [f32; PAGE_TOKENS], seen: usize, scale: f32, output: &mut [f32]) -> &'s [f32] {
         let max = scores[..seen].iter().fold(self.max, |max, score| max.max(score * scale));
         let correction = exp(self.max - max);
         self.max = max;
-        self.sum *= correction;
         for value in output.iter_mut() {
             *value *= correction;
         }
         for score in scores.iter_mut() {
             *score = exp(*score * scale - max);
         }
-        for (weight, values) in scores[..seen].iter().zip(values.chunks_exact(output.len())) {
-            self.sum += weight;
-            for (output, value) in output.iter_mut().zip(values) {
-                *output += weight * value;
-            }
-        }
+        let weights = &scores[..seen];
+        self.sum = weights.iter().fold(self.sum * correction, |sum, weight| sum + weight);
+        weights
     }
 }

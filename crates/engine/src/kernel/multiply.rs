@@ -1,11 +1,11 @@
 //! Matrix products with dense weights.
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::panel::{store, sums};
+use super::half::{widen_all, widen_bf16, widen_f16};
+use super::panel::{lines, store, sums};
 
 /// Outputs of a panel.
 const WIDTH: usize = 32;
@@ -28,18 +28,14 @@ impl Weight for f32 {
 impl Weight for f16 {
     #[inline(always)]
     fn widen<'a>(weights: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        buffer.resize(weights.len(), 0.0);
-        weights.convert_to_f32_slice(buffer);
-        buffer
+        widen_all(weights, buffer, widen_f16)
     }
 }
 
 impl Weight for bf16 {
     #[inline(always)]
     fn widen<'a>(weights: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        buffer.clear();
-        buffer.extend(weights.iter().map(|weight| f32::from_bits(u32::from(weight.to_bits()) << 16)));
-        buffer
+        widen_all(weights, buffer, widen_bf16)
     }
 }
 
@@ -126,12 +122,12 @@ impl<W: Weight> Product<'_, '_, W> {
         let (tiled, single) = self.x.split_at(tiles.len() * R * columns);
         for (outputs, x) in tiles.iter_mut().zip(tiled.chunks_exact(R * columns)) {
             let xs: [&[f32]; R] = std::array::from_fn(|r| &x[r * columns..(r + 1) * columns]);
-            for (output, sums) in outputs.iter_mut().zip(sums::<S, R, V>(simd, xs, panel)) {
+            for (output, sums) in outputs.iter_mut().zip(sums::<S, R, V>(simd, xs, lines::<S, V>(panel))) {
                 store(simd, sums, output);
             }
         }
         for (output, x) in rest.iter_mut().zip(single.chunks_exact(columns)) {
-            let [sums] = sums::<S, 1, V>(simd, [x], panel);
+            let [sums] = sums::<S, 1, V>(simd, [x], lines::<S, V>(panel));
             store(simd, sums, output);
         }
     }

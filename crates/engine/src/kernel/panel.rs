@@ -2,17 +2,25 @@
 
 use pulp::Simd;
 
-/// Sums over `k` of `xs[r][k] * panel[k]`, for each of `R` rows. A panel is `[inputs, V * lanes]`.
+/// The lines of a panel `[inputs, V * lanes]`.
 #[inline(always)]
-pub(super) fn sums<S: Simd, const R: usize, const V: usize>(simd: S, xs: [&[f32]; R], panel: &[f32]) -> [[S::f32s; V]; R] {
-    let vectors = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
-    let xs = xs.map(|x| &x[..vectors.len()]);
+pub(super) fn lines<S: Simd, const V: usize>(panel: &[f32]) -> impl Iterator<Item = &[S::f32s; V]> {
+    S::as_simd_f32s(panel).0.as_chunks::<V>().0.iter()
+}
+
+/// Sums over `k` of `xs[r][k] * lines[k]`, for each of `R` rows.
+#[inline(always)]
+pub(super) fn sums<'a, S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    xs: [&[f32]; R],
+    lines: impl Iterator<Item = &'a [S::f32s; V]>,
+) -> [[S::f32s; V]; R] {
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    for (k, weights) in vectors.iter().enumerate() {
+    for (k, line) in lines.enumerate() {
         for r in 0..R {
             let x = simd.splat_f32s(xs[r][k]);
             for v in 0..V {
-                sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
+                sums[r][v] = simd.mul_add_e_f32s(x, line[v], sums[r][v]);
             }
         }
     }
