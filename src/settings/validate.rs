@@ -49,7 +49,7 @@ impl Settings {
         within("turn.max_attempts", turn.max_attempts, 1..=100)?;
         lasts("router.wait_ready", router.wait_ready, Duration::ZERO..=10 * MINUTE)?;
         within("supervision.max_restarts", supervision.max_restarts, 1..=1000)?;
-        lasts("supervision.window", supervision.window, SECOND..=HOUR)?;
+        lasts("supervision.window", supervision.window, 100 * MILLISECOND..=HOUR)?;
         lasts("supervision.retry_failed", supervision.retry_failed, 100 * MILLISECOND..=HOUR)?;
         lasts("shutdown.grace", shutdown.grace, Duration::ZERO..=10 * MINUTE)?;
         lasts("monitor.interval", monitor.interval, 100 * MILLISECOND..=MINUTE)?;

@@ -173,7 +173,7 @@ impl<'a> Attempts<'a> {
         match (self.lost_at.take(), self.last_token.replace(now)) {
             (Some(lost), _) => {
                 meters.resume.observe((now - lost).as_secs_f64());
-                tracing::info!(turn = %self.turn.correlation.turn, millis = (now - lost).as_millis(), "stream resumed");
+                tracing::info!(turn = %self.turn.correlation.turn, millis = u64::try_from((now - lost).as_millis()).unwrap_or(u64::MAX), "stream resumed");
             }
             (None, Some(last)) => meters.inter_token.observe((now - last).as_secs_f64()),
             (None, None) => meters.first_token.observe((now - self.turn.begun).as_secs_f64()),

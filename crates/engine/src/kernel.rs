@@ -9,8 +9,10 @@ mod exp;
 mod half;
 mod multiply;
 mod panel;
+mod weights;
 
 pub(crate) use attention::{Attention, HeadRows};
 pub(crate) use elementwise::{add, add_bias, rms_norm, swiglu};
 pub(crate) use half::{widen_all, widen_f16};
-pub(crate) use multiply::{Panels, Weight};
+pub(crate) use multiply::multiply;
+pub(crate) use weights::{Blocks, Numbers, Weights};

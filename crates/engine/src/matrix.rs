@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout};
 use half::{bf16, f16};
 use thiserror::Error;
 
-use crate::kernel::{Panels, Weight};
+use crate::kernel::{Blocks, Numbers, Weights, multiply};
 
 /// Something is wrong in the numbers' library.
 #[derive(Debug, Error)]
@@ -22,54 +22,45 @@ pub(crate) struct Matrix {
 
 #[derive(Debug)]
 enum Values {
-    F32(Panels<f32>),
-    F16(Panels<f16>),
-    BF16(Panels<bf16>),
-    Quantized(QTensor),
+    F32(Numbers<f32>),
+    F16(Numbers<f16>),
+    BF16(Numbers<bf16>),
+    Q8_0(Blocks),
+    /// Left to candle, whose kernels round the activations to 8 bits too.
+    Other(QTensor),
 }
 
 impl Matrix {
     /// From little-endian bytes, four per number.
     pub(crate) fn f32(rows: usize, columns: usize, data: &[u8]) -> Self {
-        Self::new(rows, columns, Values::F32(panels(rows, columns, data, f32::from_le_bytes)))
+        Self { rows, columns, values: Values::F32(numbers(columns, data, f32::from_le_bytes)) }
     }
 
     /// From little-endian bytes, two per number.
     pub(crate) fn f16(rows: usize, columns: usize, data: &[u8]) -> Self {
-        Self::new(rows, columns, Values::F16(panels(rows, columns, data, f16::from_le_bytes)))
+        Self { rows, columns, values: Values::F16(numbers(columns, data, f16::from_le_bytes)) }
     }
 
     /// From little-endian bytes, two per number.
     pub(crate) fn bf16(rows: usize, columns: usize, data: &[u8]) -> Self {
-        Self::new(rows, columns, Values::BF16(panels(rows, columns, data, bf16::from_le_bytes)))
+        Self { rows, columns, values: Values::BF16(numbers(columns, data, bf16::from_le_bytes)) }
     }
 
-    /// From blocks as they lie in a GGUF file.
+    /// From numbers or blocks of any type, as they lie in a GGUF file.
     ///
     /// # Errors
     /// [`MatrixError`] if a row is not whole blocks.
-    pub(crate) fn quantized(rows: usize, columns: usize, dtype: GgmlDType, data: &[u8]) -> Result<Self, MatrixError> {
-        let storage = QStorage::from_data(data.into(), &Device::Cpu, dtype)?;
-        Ok(Self::new(rows, columns, Values::Quantized(QTensor::new(storage, (rows, columns))?)))
-    }
-
-    /// The same weights as f32 if they are quantized, else itself.
-    ///
-    /// # Errors
-    /// [`MatrixError`].
-    pub(crate) fn dequantized(self) -> Result<Self, MatrixError> {
-        let Self { rows, columns, values } = self;
-        let values = match values {
-            Values::Quantized(tensor) => {
-                Values::F32(Panels::new(rows, columns, &tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?))
+    pub(crate) fn ggml(rows: usize, columns: usize, dtype: GgmlDType, data: &[u8]) -> Result<Self, MatrixError> {
+        Ok(match dtype {
+            GgmlDType::F32 => Self::f32(rows, columns, data),
+            GgmlDType::F16 => Self::f16(rows, columns, data),
+            GgmlDType::BF16 => Self::bf16(rows, columns, data),
+            GgmlDType::Q8_0 => Self { rows, columns, values: Values::Q8_0(Blocks::new(columns, data)) },
+            other => {
+                let storage = QStorage::from_data(data.into(), &Device::Cpu, other)?;
+                Self { rows, columns, values: Values::Other(QTensor::new(storage, (rows, columns))?) }
             }
-            other => other,
-        };
-        Ok(Self::new(rows, columns, values))
-    }
-
-    fn new(rows: usize, columns: usize, values: Values) -> Self {
-        Self { rows, columns, values }
+        })
     }
 
     /// How many weights there are.
@@ -83,14 +74,19 @@ impl Matrix {
     /// [`MatrixError`].
     pub(crate) fn row(&self, row: usize) -> Result<Vec<f32>, MatrixError> {
         Ok(match &self.values {
-            Values::F32(panels) => panels.row(row).collect(),
-            Values::F16(panels) => panels.row(row).map(f16::to_f32).collect(),
-            Values::BF16(panels) => panels.row(row).map(bf16::to_f32).collect(),
-            Values::Quantized(tensor) => {
+            Values::F32(weights) => self.row_of(weights, row),
+            Values::F16(weights) => self.row_of(weights, row),
+            Values::BF16(weights) => self.row_of(weights, row),
+            Values::Q8_0(weights) => self.row_of(weights, row),
+            Values::Other(tensor) => {
                 let id = candle_core::Tensor::new(&[row as u32], &Device::Cpu)?;
                 tensor.embedding(&id)?.flatten_all()?.to_vec1()?
             }
         })
+    }
+
+    fn row_of(&self, weights: &impl Weights, row: usize) -> Vec<f32> {
+        (0..self.columns).map(|column| weights.weight(self.columns, row, column)).collect()
     }
 
     /// `x [n, columns]` times the transpose of the matrix: `[n, rows]`. A row of the result depends on the same row of `x` alone,
@@ -100,18 +96,18 @@ impl Matrix {
     /// [`MatrixError`].
     pub(crate) fn apply(&self, x: &[f32]) -> Result<Vec<f32>, MatrixError> {
         Ok(match &self.values {
-            Values::F32(panels) => panels.multiply(x),
-            Values::F16(panels) => panels.multiply(x),
-            Values::BF16(panels) => panels.multiply(x),
-            Values::Quantized(tensor) => self.apply_quantized(tensor, x)?,
+            Values::F32(weights) => multiply(x, weights, self.rows, self.columns),
+            Values::F16(weights) => multiply(x, weights, self.rows, self.columns),
+            Values::BF16(weights) => multiply(x, weights, self.rows, self.columns),
+            Values::Q8_0(weights) => multiply(x, weights, self.rows, self.columns),
+            Values::Other(tensor) => self.apply_other(tensor, x)?,
         })
     }
 
-    fn apply_quantized(&self, tensor: &QTensor, x: &[f32]) -> Result<Vec<f32>, MatrixError> {
+    fn apply_other(&self, tensor: &QTensor, x: &[f32]) -> Result<Vec<f32>, MatrixError> {
         let mut input = x.to_vec();
         // For a single row candle takes another Q6_K kernel, which rounds differently.
-        let padded = tensor.dtype() == GgmlDType::Q6K && x.len() == self.columns;
-        if padded {
+        if tensor.dtype() == GgmlDType::Q6K && x.len() == self.columns {
             input.extend_from_within(..);
         }
         let layout = Layout::contiguous((input.len() / self.columns, self.columns));
@@ -125,9 +121,9 @@ impl Matrix {
     }
 }
 
-fn panels<const N: usize, T: Weight>(rows: usize, columns: usize, data: &[u8], read: impl Fn([u8; N]) -> T) -> Panels<T> {
+fn numbers<const N: usize, T: Copy + Default>(columns: usize, data: &[u8], read: impl Fn([u8; N]) -> T) -> Numbers<T> {
     let numbers: Vec<T> = data.as_chunks().0.iter().map(|bytes| read(*bytes)).collect();
-    Panels::new(rows, columns, &numbers)
+    Numbers::new(columns, &numbers)
 }
 
 #[cfg(test)]
@@ -148,13 +144,7 @@ mod tests {
     fn matrix_of(dtype: GgmlDType, rows: usize, columns: usize, values: &[f32]) -> Matrix {
         let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
         let tensor = QTensor::quantize(&tensor, dtype).unwrap();
-        let data = tensor.data().unwrap();
-        match dtype {
-            GgmlDType::F32 => Matrix::f32(rows, columns, &data),
-            GgmlDType::F16 => Matrix::f16(rows, columns, &data),
-            GgmlDType::BF16 => Matrix::bf16(rows, columns, &data),
-            _ => Matrix::quantized(rows, columns, dtype, &data).unwrap(),
-        }
+        Matrix::ggml(rows, columns, dtype, &tensor.data().unwrap()).unwrap()
     }
 
     #[test]
@@ -182,7 +172,7 @@ mod tests {
     fn every_type_multiplies_like_its_dequantized_self() {
         use GgmlDType::*;
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        for (dtype, tolerance) in [(F32, 1e-5), (F16, 1e-5), (BF16, 1e-5), (Q8_0, 0.02), (Q6K, 0.02), (Q4K, 0.02)] {
+        for (dtype, tolerance) in [(F32, 1e-5), (F16, 1e-5), (BF16, 1e-5), (Q8_0, 1e-5), (Q6K, 0.02), (Q4K, 0.02)] {
             let (columns, rows) = (256, 48);
             let matrix = matrix_of(dtype, rows, columns, &random(&mut rng, rows * columns));
             let x = random(&mut rng, columns);

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::exp;
-use super::panel::{lines, store, sums};
+use super::panel::{lines, store, sums, zeros};
 use crate::pages::{PAGE_TOKENS, Page, Side};
 
 /// Values that are summed up together.
@@ -155,12 +155,12 @@ fn score<S: Simd, const V: usize>(simd: S, queries: &[f32], keys: &[f32], scores
     let (paired, last) = queries.split_at(pairs.len() * 2 * head_dim);
     for (pair, queries) in pairs.iter_mut().zip(paired.chunks_exact(2 * head_dim)) {
         let (first, second) = queries.split_at(head_dim);
-        for (scores, products) in pair.iter_mut().zip(sums::<S, 2, V>(simd, [first, second], lines::<S, V>(keys))) {
+        for (scores, products) in pair.iter_mut().zip(sums::<S, 2, V>(simd, zeros(simd), [first, second], lines::<S, V>(keys))) {
             store(simd, products, scores);
         }
     }
     if let [scores] = single {
-        let [products] = sums::<S, 1, V>(simd, [last], lines::<S, V>(keys));
+        let [products] = sums::<S, 1, V>(simd, zeros(simd), [last], lines::<S, V>(keys));
         store(simd, products, scores);
     }
 }
@@ -173,7 +173,7 @@ fn weigh<S: Simd, const B: usize>(simd: S, weights: &[f32], values: &[f32], outp
     let (blocks, rest) = output.as_chunks_mut::<BLOCK>();
     for (index, block) in blocks.iter_mut().enumerate() {
         let lines = tokens().filter_map(|values| lines::<S, B>(&values[index * BLOCK..(index + 1) * BLOCK]).next());
-        let [sums] = sums::<S, 1, B>(simd, [weights], lines);
+        let [sums] = sums::<S, 1, B>(simd, zeros(simd), [weights], lines);
         for (place, sum) in S::as_mut_simd_f32s(block).0.iter_mut().zip(sums) {
             *place = simd.add_f32s(*place, sum);
         }

@@ -1,4 +1,4 @@
-//! The innermost loop: some rows times one panel of weights.
+//! The innermost loop: some rows times some lines of weights.
 
 use pulp::Simd;
 
@@ -8,14 +8,20 @@ pub(super) fn lines<S: Simd, const V: usize>(panel: &[f32]) -> impl Iterator<Ite
     S::as_simd_f32s(panel).0.as_chunks::<V>().0.iter()
 }
 
-/// Sums over `k` of `xs[r][k] * lines[k]`, for each of `R` rows.
+/// Zeros to begin sums with.
+#[inline(always)]
+pub(super) fn zeros<S: Simd, const R: usize, const V: usize>(simd: S) -> [[S::f32s; V]; R] {
+    [[simd.splat_f32s(0.0); V]; R]
+}
+
+/// `sums`, and then over `k` the products `xs[r][k] * lines[k]`, for each of `R` rows.
 #[inline(always)]
 pub(super) fn sums<'a, S: Simd, const R: usize, const V: usize>(
     simd: S,
+    mut sums: [[S::f32s; V]; R],
     xs: [&[f32]; R],
     lines: impl Iterator<Item = &'a [S::f32s; V]>,
 ) -> [[S::f32s; V]; R] {
-    let mut sums = [[simd.splat_f32s(0.0); V]; R];
     for (k, line) in lines.enumerate() {
         for r in 0..R {
             let x = simd.splat_f32s(xs[r][k]);

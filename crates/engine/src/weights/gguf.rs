@@ -9,26 +9,19 @@ use super::{Progress, Tensor, Weights, check_shape, missing, most_common};
 use crate::gguf::{Header, TensorInfo};
 use crate::matrix::Matrix;
 
-/// Below this many bytes of weights, quantized ones are dequantized at load.
-///
-/// The kernels for quantized weights also round the activations to 8 bits. That is worth its error where the weights do not fit
-/// into the processor's caches; a small model is fast enough with exact activations, and then scores what its makers published.
-const DEQUANTIZED_BELOW: u64 = 64 << 20;
-
 /// Reads tensors from an open file whose header has been read.
 pub(crate) struct GgufWeights<'a, R> {
     file: R,
     header: &'a Header,
     what: &'a str,
     progress: Progress<'a>,
-    dequantize: bool,
 }
 
 impl<'a, R: Read + Seek> GgufWeights<'a, R> {
     /// `what` names the file in errors.
     pub(crate) fn new(file: R, header: &'a Header, what: &'a str, report: &'a dyn Fn(LoadProgress)) -> Self {
         let total = header.tensors.values().map(|tensor| tensor.bytes as u64).sum();
-        Self { file, header, what, progress: Progress::new(total, report), dequantize: total < DEQUANTIZED_BELOW }
+        Self { file, header, what, progress: Progress::new(total, report) }
     }
 
     /// The type of most weights, as the format calls it: `Q8_0`, `Q4_K`.
@@ -65,24 +58,12 @@ impl<R: Read + Seek> Weights for GgufWeights<'_, R> {
 
     fn matrix(&mut self, tensor: Tensor, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
         let (info, data) = self.read(tensor, &[rows, columns])?;
-        let matrix = match info.dtype {
-            GgmlDType::F32 => Ok(Matrix::f32(rows, columns, &data)),
-            GgmlDType::F16 => Ok(Matrix::f16(rows, columns, &data)),
-            GgmlDType::BF16 => Ok(Matrix::bf16(rows, columns, &data)),
-            dtype => Matrix::quantized(rows, columns, dtype, &data),
-        };
-        let matrix = if self.dequantize { matrix.and_then(Matrix::dequantized) } else { matrix };
-        matrix.map_err(|error| self.invalid(tensor, error))
+        Matrix::ggml(rows, columns, info.dtype, &data).map_err(|error| self.invalid(tensor, error))
     }
 
     fn vector(&mut self, tensor: Tensor, length: usize) -> Result<Vec<f32>, LoadError> {
         let (info, data) = self.read(tensor, &[length])?;
-        let matrix = match info.dtype {
-            GgmlDType::F32 => Matrix::f32(1, length, &data),
-            GgmlDType::F16 => Matrix::f16(1, length, &data),
-            GgmlDType::BF16 => Matrix::bf16(1, length, &data),
-            dtype => Matrix::quantized(1, length, dtype, &data).map_err(|error| self.invalid(tensor, error))?,
-        };
-        matrix.row(0).map_err(|error| self.invalid(tensor, error))
+        let matrix = Matrix::ggml(1, length, info.dtype, &data);
+        matrix.and_then(|matrix| matrix.row(0)).map_err(|error| self.invalid(tensor, error))
     }
 }
