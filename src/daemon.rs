@@ -32,7 +32,13 @@ const SMALL: usize = 4;
 pub fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
     let cores = settings.engine.thread_count();
     let workers = if cores <= SMALL { 2 } else { 4 };
-    Builder::new_multi_thread().worker_threads(workers).enable_all().build().context("the runtime cannot be started")
+    // What blocks computes (templates, tokens, a load): more threads than cores would only wait for each other.
+    Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(cores + 1)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
 }
 
 /// Runs in the foreground until a signal comes or the tree gives up.

@@ -4,6 +4,11 @@ use serde_json::json;
 
 use crate::daemon::Daemon;
 
+/// How many rounds; more of them by hand, to see that memory levels off.
+fn rounds() -> usize {
+    std::env::var("SHAMMAH_LOAD_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
+}
+
 async fn round(daemon: &Daemon, sessions: usize, turns: usize) {
     let clients = (0..sessions).map(|session| {
         let (client, base) = (daemon.client.clone(), daemon.base.clone());
@@ -26,10 +31,9 @@ async fn round(daemon: &Daemon, sessions: usize, turns: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_sessions_of_twenty_turns_three_times_over() {
-    // A small cache is full after the first round, so that memory can settle.
-    let daemon = Daemon::with(&[("SHAMMAH__ENGINE__KV_MEMORY", "16MiB")], &[]).await;
+    let daemon = Daemon::start().await;
     let mut resident = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..rounds() {
         round(&daemon, 10, 20).await;
         resident.push(daemon.resident());
     }

@@ -1,5 +1,7 @@
 //! The program from outside: it is started on a free port, spoken to in its protocols, and crashed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod batching;
 mod crash;
 mod daemon;

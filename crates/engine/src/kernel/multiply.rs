@@ -60,7 +60,7 @@ impl<W: Weights> Product<'_, '_, W> {
         let mut all = vec![[simd.splat_f32s(0.0); V]; output.len()];
         let mut buffer = Vec::new();
         for first in (0..columns).step_by(weights.piece_inputs(columns)) {
-            let piece = weights.piece(columns, panel, first, &mut buffer);
+            let piece = weights.piece(simd, columns, panel, first, &mut buffer);
             let inputs = first..first + piece.len() / WIDTH;
             let (tiles, rest) = all.as_chunks_mut::<R>();
             let (tiled, single) = x.split_at(tiles.len() * R * columns);

@@ -1,6 +1,7 @@
 //! Weights as they lie in memory: panels of 32 outputs, in each the inputs one after the other.
 
 use half::{bf16, f16};
+use pulp::Simd;
 
 use super::half::{widen_all, widen_bf16, widen_f16};
 
@@ -16,7 +17,7 @@ pub(crate) trait Weights: Send + Sync {
 
     /// The weights of a panel from input `first` on, for as many inputs as a piece has: `[inputs, 32]`, in `buffer` if they have to be
     /// converted.
-    fn piece<'a>(&'a self, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32];
+    fn piece<'a, S: Simd>(&'a self, simd: S, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32];
 
     /// The weight of one output and one input.
     fn weight(&self, columns: usize, row: usize, column: usize) -> f32;
@@ -33,7 +34,7 @@ pub(crate) struct Blocks {
     /// As [`Numbers`].
     quants: Vec<i8>,
     /// `[panels, columns / 32, 32]`.
-    scales: Vec<f16>,
+    scales: Vec<f32>,
 }
 
 impl<T: Copy + Default> Numbers<T> {
@@ -58,7 +59,7 @@ impl Blocks {
     pub(crate) fn new(columns: usize, data: &[u8]) -> Self {
         let blocks = data.as_chunks::<{ Self::BYTES }>().0;
         let quants: Vec<i8> = blocks.iter().flat_map(|block| block[2..].iter().map(|byte| byte.cast_signed())).collect();
-        let scales: Vec<f16> = blocks.iter().map(|block| f16::from_le_bytes([block[0], block[1]])).collect();
+        let scales: Vec<f32> = blocks.iter().map(|block| f16::from_le_bytes([block[0], block[1]]).to_f32()).collect();
         Self { quants: Numbers::new(columns, &quants).0, scales: Numbers::new(columns / PIECE, &scales).0 }
     }
 }
@@ -69,7 +70,7 @@ impl Weights for Numbers<f32> {
     }
 
     #[inline(always)]
-    fn piece<'a>(&'a self, columns: usize, panel: usize, first: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
+    fn piece<'a, S: Simd>(&'a self, _: S, columns: usize, panel: usize, first: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         part(&self.0, columns, panel, first, columns)
     }
 
@@ -84,7 +85,7 @@ impl Weights for Numbers<f16> {
     }
 
     #[inline(always)]
-    fn piece<'a>(&'a self, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+    fn piece<'a, S: Simd>(&'a self, _: S, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         widen_all(part(&self.0, columns, panel, first, PIECE), buffer, widen_f16)
     }
 
@@ -99,7 +100,7 @@ impl Weights for Numbers<bf16> {
     }
 
     #[inline(always)]
-    fn piece<'a>(&'a self, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+    fn piece<'a, S: Simd>(&'a self, _: S, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         widen_all(part(&self.0, columns, panel, first, PIECE), buffer, widen_bf16)
     }
 
@@ -114,21 +115,19 @@ impl Weights for Blocks {
     }
 
     #[inline(always)]
-    fn piece<'a>(&'a self, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        buffer.resize(PIECE * WIDTH, 0.0);
-        let scales = part(&self.scales, columns / PIECE, panel, first / PIECE, 1).as_chunks::<WIDTH>().0[0].map(widen_f16);
-        let quants = part(&self.quants, columns, panel, first, PIECE);
-        for (line, quants) in buffer.as_chunks_mut::<WIDTH>().0.iter_mut().zip(quants.as_chunks::<WIDTH>().0) {
-            for ((place, quant), scale) in line.iter_mut().zip(quants).zip(&scales) {
-                *place = f32::from(*quant) * scale;
+    fn piece<'a, S: Simd>(&'a self, simd: S, columns: usize, panel: usize, first: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        widen_all(part(&self.quants, columns, panel, first, PIECE), buffer, f32::from);
+        let scales = S::as_simd_f32s(part(&self.scales, columns / PIECE, panel, first / PIECE, 1)).0;
+        for line in S::as_mut_simd_f32s(buffer).0.chunks_exact_mut(scales.len()) {
+            for (numbers, scales) in line.iter_mut().zip(scales) {
+                *numbers = simd.mul_f32s(*numbers, *scales);
             }
         }
         buffer
     }
 
     fn weight(&self, columns: usize, row: usize, column: usize) -> f32 {
-        let scale = self.scales[index(columns / PIECE, row, column / PIECE)];
-        f32::from(self.quants[index(columns, row, column)]) * scale.to_f32()
+        f32::from(self.quants[index(columns, row, column)]) * self.scales[index(columns / PIECE, row, column / PIECE)]
     }
 }
 
