@@ -8,6 +8,7 @@ mod crash;
 mod failure;
 mod models;
 mod operations;
+mod query;
 mod sessions;
 mod sse;
 mod stall;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::address::Envelope;
+use crate::background::Background;
 use crate::shutdown::Shutdown;
 
 /// Speaks a protocol on a connection.
@@ -57,7 +57,7 @@ pub(crate) struct FrontSpec {
 #[derive(Debug)]
 pub(crate) struct Keeping {
     spec: FrontSpec,
-    accepting: Accepting,
+    accepting: Background,
 }
 
 /// How long streams have to say goodbye, once they must end.
@@ -71,7 +71,7 @@ impl Actor for FrontDoor {
     type Arguments = FrontSpec;
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, spec: FrontSpec) -> Result<Keeping, ActorProcessingErr> {
-        Ok(Keeping { accepting: Accepting::start(myself, spec.clone()), spec })
+        Ok(Keeping { accepting: Background::spawn(accept(myself, spec.clone())), spec })
     }
 
     async fn handle(&self, _: ActorRef<Self::Msg>, message: Self::Msg, _: &mut Keeping) -> Result<(), ActorProcessingErr> {
@@ -90,7 +90,7 @@ impl Actor for FrontDoor {
             tracing::warn!(grace_seconds = grace.as_secs(), "streams are still open and end now");
         }
         shutdown.abort();
-        state.accepting.0.abort();
+        state.accepting.abort();
         connections.close();
         let gone = timeout(GOODBYE, async { drop((turns.acquire_many(all).await, connections.wait().await)) });
         if gone.await.is_err() {
@@ -100,38 +100,26 @@ impl Actor for FrontDoor {
     }
 }
 
-#[derive(Debug)]
-struct Accepting(JoinHandle<()>);
-
-impl Accepting {
-    fn start(keeper: ActorRef<Envelope<FrontMessage>>, spec: FrontSpec) -> Self {
-        Self(tokio::spawn(async move {
-            let ended = Ended(keeper);
-            loop {
-                let Ok(place) = Arc::clone(&spec.places).acquire_owned().await else { break };
-                match spec.door.listener.accept().await {
-                    Ok((stream, _)) => {
-                        let serving = spec.door.serve.serve(stream);
-                        spec.connections.spawn(async move {
-                            serving.await;
-                            drop(place);
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection was not accepted");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                }
+/// Accepts connections, as long as there are places for them.
+async fn accept(keeper: ActorRef<Envelope<FrontMessage>>, spec: FrontSpec) {
+    let ended = Ended(keeper);
+    loop {
+        let Ok(place) = Arc::clone(&spec.places).acquire_owned().await else { break };
+        match spec.door.listener.accept().await {
+            Ok((stream, _)) => {
+                let serving = spec.door.serve.serve(stream);
+                spec.connections.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
             }
-            drop(ended);
-        }))
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    drop(ended);
 }
 
 /// Tells the keeper that its loop is gone, even when it goes by a panic.

@@ -5,7 +5,6 @@
 
 mod batch;
 mod blame;
-mod ledger;
 mod pieces;
 mod thread;
 
@@ -16,16 +15,16 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use shammah_protocol::{Job, ModelId, Piece, Reject};
 use tokio::sync::watch;
 
-pub(crate) use ledger::Ledger;
 pub(crate) use pieces::{PieceSink, PieceSource, pieces};
 
 use crate::address::Envelope;
+use crate::background::Background;
 use crate::catalogue::Catalogue;
 use crate::lane::Lane;
+use crate::ledger::Judgement;
 use crate::supervisor::{Charge, Crash};
 use crate::timer::Timer;
 use batch::{BatchLimits, Start};
-use ledger::Judgement;
 use thread::{EngineExit, EngineThread, Report};
 
 /// What a generator is told.
@@ -68,7 +67,7 @@ pub(crate) struct Generating {
     /// Jobs that came before the model.
     early: Vec<Early>,
     _beat: Timer,
-    _wait: Watch,
+    _wait: Background,
 }
 
 /// A job, where its pieces go, and whether an earlier generator had taken it.
@@ -88,7 +87,7 @@ impl Actor for Generator {
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, spec: GeneratorSpec) -> Result<Generating, ActorProcessingErr> {
         let beat = Timer::every(&myself, spec.stall_timeout / 4, || GeneratorMessage::Beat);
-        let wait = Watch::for_model(myself, spec.model.clone(), spec.catalogue.clone());
+        let wait = Background::spawn(tell_when_loaded(myself, spec.model.clone(), spec.catalogue.clone()));
         Ok(Generating { spec, engine: None, early: Vec::new(), _beat: beat, _wait: wait })
     }
 
@@ -202,24 +201,12 @@ impl Drop for Running {
     }
 }
 
-/// A task that waits for the model and tells the generator once.
-#[derive(Debug)]
-struct Watch(tokio::task::JoinHandle<()>);
-
-impl Watch {
-    fn for_model(generator: ActorRef<Envelope<GeneratorMessage>>, model: ModelId, mut catalogue: watch::Receiver<Catalogue>) -> Self {
-        Self(tokio::spawn(async move {
-            let found = catalogue.wait_for(|catalogue| catalogue.lane(&model).is_some()).await;
-            let lane = found.ok().and_then(|catalogue| catalogue.lane(&model).cloned());
-            if let Some(lane) = lane {
-                let _ = generator.cast(GeneratorMessage::Loaded(lane).into());
-            }
-        }))
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Waits for the model and tells the generator once.
+async fn tell_when_loaded(generator: ActorRef<Envelope<GeneratorMessage>>, model: ModelId, mut catalogue: watch::Receiver<Catalogue>) {
+    let found = catalogue.wait_for(|catalogue| catalogue.lane(&model).is_some()).await;
+    let lane = found.ok().and_then(|catalogue| catalogue.lane(&model).cloned());
+    if let Some(lane) = lane {
+        // A generator that has ended meanwhile has a successor with a watch of its own.
+        let _ = generator.cast(GeneratorMessage::Loaded(lane).into());
     }
 }

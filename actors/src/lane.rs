@@ -8,7 +8,7 @@ use shammah_protocol::{Incarnation, LoadedModel};
 use tokio::sync::watch;
 
 use crate::doorbell::Doorbell;
-use crate::generator::Ledger;
+use crate::ledger::Ledger;
 use crate::tally::Tally;
 
 /// Engine threads of one model at once: one that serves, and one that hangs and has been fenced.

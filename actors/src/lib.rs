@@ -7,11 +7,13 @@
 compile_error!("supervision needs unwinding: a crash must end an actor, not the process");
 
 mod address;
+mod background;
 mod catalogue;
 mod doorbell;
 mod front;
 mod generator;
 mod lane;
+mod ledger;
 mod limits;
 mod loader;
 mod memory_store;

@@ -10,6 +10,7 @@ use shammah_protocol::ModelId;
 use tokio::sync::watch;
 
 use crate::address::Envelope;
+use crate::background::Background;
 use crate::catalogue::{Catalogue, EntryState};
 
 /// Who answers to a name that nobody knows.
@@ -111,7 +112,7 @@ pub(crate) struct RouterSpec {
 #[derive(Debug)]
 pub(crate) struct Routing {
     spec: RouterSpec,
-    _watch: Watch,
+    _watch: Background,
 }
 
 impl Actor for Router {
@@ -120,7 +121,7 @@ impl Actor for Router {
     type Arguments = RouterSpec;
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, spec: RouterSpec) -> Result<Routing, ActorProcessingErr> {
-        let watch = Watch::over(myself, spec.catalogue.clone());
+        let watch = Background::spawn(tell_of_changes(myself, spec.catalogue.clone()));
         Ok(Routing { spec, _watch: watch })
     }
 
@@ -153,35 +154,22 @@ fn readiness(state: &EntryState) -> Readiness {
     }
 }
 
-/// A task that tells the router of each change.
-#[derive(Debug)]
-struct Watch(tokio::task::JoinHandle<()>);
-
-impl Watch {
-    fn over(router: ActorRef<Envelope<RouterMessage>>, mut catalogue: watch::Receiver<Catalogue>) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                // Subscribed before the router looks: no change can fall between.
-                let mut engines: Vec<_> = catalogue.borrow_and_update().lanes().map(|lane| lane.ready.subscribe()).collect();
-                if router.cast(RouterMessage::Refresh.into()).is_err() {
-                    return;
-                }
-                let any_engine = match engines.is_empty() {
-                    true => future::pending().left_future(),
-                    false => future::select_all(engines.iter_mut().map(|ready| ready.changed().boxed())).right_future(),
-                };
-                tokio::select! {
-                    changed = catalogue.changed() => if changed.is_err() { return },
-                    _ = any_engine => {}
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Tells the router of each change.
+async fn tell_of_changes(router: ActorRef<Envelope<RouterMessage>>, mut catalogue: watch::Receiver<Catalogue>) {
+    loop {
+        // Subscribed before the router looks: no change can fall between.
+        let mut engines: Vec<_> = catalogue.borrow_and_update().lanes().map(|lane| lane.ready.subscribe()).collect();
+        if router.cast(RouterMessage::Refresh.into()).is_err() {
+            return;
+        }
+        let any_engine = match engines.is_empty() {
+            true => future::pending().left_future(),
+            false => future::select_all(engines.iter_mut().map(|ready| ready.changed().boxed())).right_future(),
+        };
+        tokio::select! {
+            changed = catalogue.changed() => if changed.is_err() { return },
+            _ = any_engine => {}
+        }
     }
 }
 

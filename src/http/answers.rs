@@ -8,10 +8,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json, Response};
 use http_body_util::LengthLimitError;
-use shammah_actors::{Answer, Asker, QueryLabels};
+use shammah_actors::{Answer, Asker};
 use shammah_protocol::{OwnerId, RequestId, SessionId, TurnError, TurnEvent, TurnStart};
 use shammah_wire::{Ask, Class, Delivery, Problem, Protocol};
 
+use super::query::Query;
 use super::{Shared, failure, sse};
 
 pub(super) async fn messages(State(shared): super::State, call: Call, request: Request) -> Response {
@@ -31,14 +32,14 @@ pub(super) type Call = (Extension<RequestId>, Extension<OwnerId>, MatchedPath);
 
 async fn answer(shared: Arc<Shared>, protocol: Protocol, delivery: Option<Delivery>, call: Call, request: Request) -> Response {
     let (Extension(id), Extension(owner), route) = call;
-    let mut tally = Tally { shared: Arc::clone(&shared), route: route.as_str().to_owned(), model: String::new(), ended: false };
+    let mut query = Query::new(Arc::clone(&shared), route.as_str());
     match begin(&shared, protocol, &id, owner, request).await {
         Ok((ask, start, answer)) => {
-            tally.model = start.model.to_string();
-            deliver(&shared, protocol, delivery.unwrap_or(ask.delivery), &id, start, answer, tally).await
+            query.answered_by(start.model.as_str());
+            deliver(&shared, protocol, delivery.unwrap_or(ask.delivery), &id, start, answer, query).await
         }
         Err(problem) => {
-            tally.end(problem.code);
+            query.end(problem.code);
             failure::respond(protocol, &problem, &id)
         }
     }
@@ -73,23 +74,23 @@ async fn deliver(
     id: &RequestId,
     start: TurnStart,
     answer: Answer,
-    mut tally: Tally,
+    mut query: Query,
 ) -> Response {
     let headers = [("x-shammah-model", start.model.to_string()), ("x-session-id", header_safe(&start.session))];
     match delivery {
         Delivery::Whole => match whole(answer).await {
             Ok(answer) => {
-                tally.end("ok");
+                query.end("ok");
                 (headers, Json(protocol.reply(&start, &answer))).into_response()
             }
             Err(error) => {
-                tally.end(error.kind());
+                query.end(error.kind());
                 failure::respond(protocol, &Problem::from(&error), id)
             }
         },
         Delivery::Stream | Delivery::StreamWithUsage => {
             let writer = protocol.writer(start, delivery, id.clone());
-            (headers, sse::response(writer, answer, shared.ping_interval, tally)).into_response()
+            (headers, sse::response(writer, answer, shared.ping_interval, query)).into_response()
         }
     }
 }
@@ -130,29 +131,4 @@ fn label(headers: &HeaderMap) -> Result<Option<SessionId>, Problem> {
 /// Session ids may hold any character; a header may not.
 fn header_safe(session: &SessionId) -> String {
     session.as_str().chars().map(|character| if character.is_ascii_graphic() || character == ' ' { character } else { '?' }).collect()
-}
-
-/// Counts the query once, whatever becomes of it.
-#[derive(Debug)]
-pub(super) struct Tally {
-    shared: Arc<Shared>,
-    route: String,
-    model: String,
-    ended: bool,
-}
-
-impl Tally {
-    pub(super) fn end(&mut self, status: &str) {
-        self.ended = true;
-        let labels = QueryLabels { route: self.route.clone(), model: self.model.clone(), status: status.to_owned() };
-        self.shared.handles.meters.queries.get_or_create(&labels).inc();
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.end("abandoned");
-        }
-    }
 }

@@ -12,10 +12,10 @@ use shammah_protocol::{TurnError, TurnEvent};
 use shammah_wire::{Frame, StreamWriter};
 use tokio::time::timeout;
 
-use super::answers::Tally;
+use super::query::Query;
 
 /// The whole stream: its beginning at once, each event as it comes, a ping where nothing comes, and exactly one end.
-pub(super) fn response(mut writer: Box<dyn StreamWriter>, mut answer: Answer, ping: Duration, mut tally: Tally) -> Response {
+pub(super) fn response(mut writer: Box<dyn StreamWriter>, mut answer: Answer, ping: Duration, mut query: Query) -> Response {
     let stream = stream! {
         yield Ok::<_, Infallible>(bytes(&writer.start()));
         loop {
@@ -31,7 +31,7 @@ pub(super) fn response(mut writer: Box<dyn StreamWriter>, mut answer: Answer, pi
             };
             // Counted first: after the last event nobody may poll again.
             if let Some(status) = status {
-                tally.end(status);
+                query.end(status);
             }
             yield Ok(bytes(&writer.event(&event)));
             if status.is_some() {

@@ -1,7 +1,8 @@
 //! The hot loops over f32, in safe code for the vector instructions of the processor at hand.
 //!
 //! Lanes hold different outputs, so every output is one running sum over its inputs in order, whatever else is computed beside it
-//! and however wide a vector is. That is what makes results independent of batch, chunk and thread count, bit for bit.
+//! and however wide a vector is. That makes results independent of batch, chunk and thread count, bit for bit. Loops that know wide
+//! vectors must be inlined into their dispatch: hence `inline(always)`, and no closures or methods of `Vec` inside.
 
 mod attention;
 mod elementwise;

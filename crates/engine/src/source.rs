@@ -44,7 +44,7 @@ impl Source {
         Self { demo: Some(bytes), ..self }
     }
 
-    fn load_folder(&self, path: &Path, id: &ModelId, report: &dyn Fn(LoadProgress)) -> Result<LoadedModel, LoadError> {
+    fn load_folder(&self, path: &Path, origin: Origin, report: &dyn Fn(LoadProgress)) -> Result<LoadedModel, LoadError> {
         let folder = Folder::new(path);
         let (config_json, what) = folder.text("config.json")?;
         let config = config::from_json(&config_json, &what)?;
@@ -57,14 +57,14 @@ impl Source {
         let mut weights = SafetensorsWeights::open(path, folder.name(), report)?;
         let quantization = weights.main_type();
         let decoder = Decoder::load(config, &mut weights)?;
-        Ok(self.assemble(Origin { id: id.clone(), quantization, demo: false }, decoder, codec, generation))
+        Ok(self.assemble(origin, quantization, decoder, codec, generation))
     }
 
     fn load_gguf(
         &self,
         file: &mut (impl Read + Seek),
         what: &str,
-        id: &ModelId,
+        origin: Origin,
         report: &dyn Fn(LoadProgress),
     ) -> Result<LoadedModel, LoadError> {
         let header = gguf::read_header(file).map_err(|reason| LoadError::Invalid { what: what.into(), reason })?;
@@ -83,24 +83,19 @@ impl Source {
         let quantization = weights.main_type();
         let decoder = Decoder::load(config, &mut weights)?;
         // The format has no generation config; the demo's own says greedy.
-        let demo = id.as_str() == DEMO_ID && self.demo.is_some();
-        let sampling = if demo { Sampling::greedy() } else { Sampling::default() };
-        Ok(self.assemble(
-            Origin { id: id.clone(), quantization, demo },
-            decoder,
-            codec,
-            Generation { sampling, ends: end.into_iter().collect() },
-        ))
+        let sampling = if origin.demo { Sampling::greedy() } else { Sampling::default() };
+        let generation = Generation { sampling, ends: end.into_iter().collect() };
+        Ok(self.assemble(origin, quantization, decoder, codec, generation))
     }
 
-    fn assemble(&self, origin: Origin, decoder: Decoder, codec: ModelCodec, generation: Generation) -> LoadedModel {
+    fn assemble(&self, origin: Origin, quantization: String, decoder: Decoder, codec: ModelCodec, generation: Generation) -> LoadedModel {
         let Generation { sampling, mut ends } = generation;
         ends.extend(codec.named_ends());
         let card = ModelCard {
             id: origin.id,
             architecture: "qwen2".into(),
             parameters: decoder.parameters(),
-            quantization: origin.quantization,
+            quantization,
             context_window: decoder.config().window,
             demo: origin.demo,
             sampling,
@@ -110,33 +105,36 @@ impl Source {
     }
 }
 
-/// What a model's files do not say in their configuration.
+/// What a model's files do not say.
 struct Origin {
     id: ModelId,
-    quantization: String,
     demo: bool,
 }
 
 impl ModelSource for Source {
     fn models(&self) -> Vec<ModelId> {
-        let demo = self.demo.map(|_| ModelId::from(DEMO_ID));
-        self.configured.as_deref().map(id_of).into_iter().chain(demo).collect()
+        let configured = self.configured.as_deref().map(id_of);
+        let demo = self.demo.map(|_| ModelId::from(DEMO_ID)).filter(|demo| configured.as_ref() != Some(demo));
+        configured.into_iter().chain(demo).collect()
     }
 
     fn load(&self, model: &ModelId, progress: &dyn Fn(LoadProgress)) -> Result<LoadedModel, LoadError> {
+        let origin = |demo| Origin { id: model.clone(), demo };
         match (&self.configured, self.demo) {
             (Some(path), _) if id_of(path) == *model => {
                 if path.is_dir() {
-                    return self.load_folder(path, model, progress);
+                    return self.load_folder(path, origin(false), progress);
                 }
                 let what = path.display().to_string();
                 let mut file = std::fs::File::open(path).map_err(|error| match error.kind() {
                     std::io::ErrorKind::NotFound => LoadError::NotFound(what.clone()),
                     _ => LoadError::Unreadable { what: what.clone(), reason: error.to_string() },
                 })?;
-                self.load_gguf(&mut file, &what, model, progress)
+                self.load_gguf(&mut file, &what, origin(false), progress)
             }
-            (_, Some(bytes)) if model.as_str() == DEMO_ID => self.load_gguf(&mut Cursor::new(bytes), "the embedded model", model, progress),
+            (_, Some(bytes)) if model.as_str() == DEMO_ID => {
+                self.load_gguf(&mut Cursor::new(bytes), "the embedded model", origin(true), progress)
+            }
             _ => Err(LoadError::NotFound(model.to_string())),
         }
     }

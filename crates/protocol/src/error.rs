@@ -65,6 +65,8 @@ impl TurnError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded { retry_after, .. } | Self::ModelNotReady { retry_after, .. } => Some(*retry_after),
+            // By then another daemon may run.
+            Self::ShuttingDown => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! [`Protocol`] is the whole edge. A body becomes an [`Ask`]; the answer goes back as one JSON body ([`Protocol::reply`]) or as
 //! server-sent events ([`Protocol::writer`]); every error becomes a [`Problem`] and then an [`HttpError`] of the protocol that
-//! was called. What each client needs: `research/features.md` sections 2 and 4.
+//! was called.
 
 pub mod answer;
 pub mod anthropic;

@@ -45,6 +45,25 @@ pub struct HttpError {
     pub body: Value,
 }
 
+impl Class {
+    /// The HTTP status; protocols differ only in that of a server that is full.
+    pub(crate) fn status(self, overloaded: u16) -> u16 {
+        match self {
+            Self::InvalidRequest => 400,
+            Self::Authentication => 401,
+            Self::Permission => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Timeout => 504,
+            Self::Overloaded => overloaded,
+        }
+    }
+}
+
 impl Problem {
     /// An error that asking again does not depend on.
     pub fn new(class: Class, code: &'static str, message: impl Into<String>) -> Self {

@@ -5,9 +5,12 @@ use shammah_protocol::RequestId;
 
 use crate::problem::{Class, HttpError, Problem};
 
+/// Anthropic's own status for a server that is full.
+const OVERLOADED: u16 = 529;
+
 /// The error of a request that has no answer.
 pub fn error(problem: &Problem, request: &RequestId) -> HttpError {
-    problem.respond(status(problem.class), body(problem, request))
+    problem.respond(problem.class.status(OVERLOADED), body(problem, request))
 }
 
 /// `{"type":"error","error":{"type","message"},"request_id"}`, also the data of the event that ends a broken stream.
@@ -17,22 +20,6 @@ pub(super) fn body(problem: &Problem, request: &RequestId) -> Value {
         "error": {"type": word(problem.class), "message": problem.message},
         "request_id": request,
     })
-}
-
-fn status(class: Class) -> u16 {
-    match class {
-        Class::InvalidRequest => 400,
-        Class::Authentication => 401,
-        Class::Permission => 403,
-        Class::NotFound => 404,
-        Class::MethodNotAllowed => 405,
-        Class::Conflict => 409,
-        Class::TooLarge => 413,
-        Class::RateLimited => 429,
-        Class::Internal => 500,
-        Class::Timeout => 504,
-        Class::Overloaded => 529,
-    }
 }
 
 fn word(class: Class) -> &'static str {

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use crate::problem::{Class, HttpError, Problem};
 
+/// The status of a server that is full.
+const OVERLOADED: u16 = 503;
+
 /// The error of a request that has no answer.
 pub fn error(problem: &Problem) -> HttpError {
-    problem.respond(status(problem.class), body(problem))
+    problem.respond(problem.class.status(OVERLOADED), body(problem))
 }
 
 /// `{"error":{"message","type","param","code"}}`, also the data that ends a broken stream. `code` is a string always.
@@ -19,22 +22,6 @@ pub(super) fn body(problem: &Problem) -> Value {
             "code": problem.code,
         },
     })
-}
-
-fn status(class: Class) -> u16 {
-    match class {
-        Class::InvalidRequest => 400,
-        Class::Authentication => 401,
-        Class::Permission => 403,
-        Class::NotFound => 404,
-        Class::MethodNotAllowed => 405,
-        Class::Conflict => 409,
-        Class::TooLarge => 413,
-        Class::RateLimited => 429,
-        Class::Internal => 500,
-        Class::Overloaded => 503,
-        Class::Timeout => 504,
-    }
 }
 
 fn word(class: Class) -> &'static str {

@@ -37,6 +37,7 @@ fn every_failure_of_a_turn_has_its_status() {
         assert_eq!(anthropic_sent.headers, openai_sent.headers);
         let expected = match error {
             TurnError::Overloaded { .. } | TurnError::ModelNotReady { .. } => vec![("retry-after", "2".to_owned())],
+            TurnError::ShuttingDown => vec![("retry-after", "1".to_owned())],
             TurnError::EngineCrash => vec![("x-should-retry", "false".to_owned())],
             _ => vec![],
         };
