@@ -129,12 +129,19 @@ async fn wrong_settings_are_named_before_anything_binds() {
     assert!(shown.contains("[server]") && shown.contains("bind_address"));
 }
 
+/// candle's pool, which runs the quantized types that have no kernel of our own, does not survive a panic.
 #[tokio::test]
 async fn a_panic_in_the_compute_pool_ends_the_process_with_70() {
-    let mut daemon = Daemon::with(&[("SHAMMAH__ENGINE__THREADS", "2")], &[]).await;
+    let home = tempfile::tempdir().unwrap();
+    let model = home.path().join("tiny.gguf");
+    let path = model.to_str().unwrap();
+    let (code, _, error) = run(command(home.path()).args(["model", "--synthetic", "tiny", "--type", "q4_0", "--output", path]));
+    assert_eq!(code, Some(0), "{error}");
+    let mut daemon = Daemon::spawn(home, &[("SHAMMAH__ENGINE__THREADS", "2")], &["--model", path]).await;
+    daemon.until_ready().await;
     let body = json!({"max_tokens": 50, "messages": [{"role": "user", "content": "Tell me a story"}]});
-    let stream = daemon.request("/v1/messages/stream", &body).header("x-shammah-fault", "kernel@5");
-    let stream = tokio::spawn(stream.send());
+    assert_eq!(daemon.post("/v1/messages", &body).await.status, 200);
+    let stream = tokio::spawn(daemon.request("/v1/messages/stream", &body).header("x-shammah-fault", "kernel@5").send());
     assert_eq!(daemon.ended().await.code(), Some(70), "{}", daemon.log());
     stream.abort();
 }
