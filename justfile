@@ -37,7 +37,15 @@ clients: build
 
 # The demo model's evaluation suite, through the HTTP API
 eval:
-    cargo test --workspace --test it -- eval --nocapture
+    cargo test -p shammah --test it -- --nocapture evaluation
+
+# The crash test with a hundred seeded triples of cause, prompt and position; prints how long streams paused
+crash:
+    SHAMMAH_CRASH_ROUNDS=100 cargo test -p shammah --test it -- --nocapture every_stream_goes
+
+# The tests that print figures, one after the other: latency, /health under streams, load, batching, the actors' bench
+figures:
+    cargo test --workspace --test it -- --nocapture --test-threads=1 each_event_follows health_under_streams ten_sessions a_batch_of_eight session_lookup
 
 # Licences, sources and banned crates (needs cargo-deny)
 deny:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Crashes the engine in the middle of a stream. The client sees the text of an undisturbed run, and one end.
 #
-# The header x-shammah-fault is obeyed by debug builds only: `panic@8` makes the engine panic in the step of token 8.
+# The header x-shammah-fault is obeyed by debug builds only: `panic@8` makes the engine panic in the step of token 8, counted from 0.
 source "$(dirname "${BASH_SOURCE[0]}")/lib/daemon.sh"
 
 generator=inference/generator-shammah-demo

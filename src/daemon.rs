@@ -7,12 +7,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use shammah_actors::{Blueprint, Door, Ending, Handles};
 use shammah_protocol::status::ModelState;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use crate::http::Http;
 use crate::identity::Identity;
@@ -22,6 +24,8 @@ use signals::Signals;
 
 /// The root gave up: whoever started the process should start it again (EX_SOFTWARE of sysexits.h).
 const GAVE_UP: u8 = 70;
+/// How long open streams have for their last event when the root has given up.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Machines of this size share their cores between the engine and everything else.
 const SMALL: usize = 4;
 
@@ -72,7 +76,12 @@ pub async fn run(settings: Settings, home: PathBuf) -> anyhow::Result<ExitCode> 
                 () = async { signals.next().await; shutdown.abort(); std::future::pending().await } => Ending::Stopped,
             }
         }
-        ending = system.gave_up() => ending,
+        ending = system.gave_up() => {
+            // Streams that are still open get their one error.
+            handles.shutdown.abort();
+            let _ = timeout(GOODBYE, handles.idle()).await;
+            ending
+        }
     };
     announcing.abort();
     drop(identity);

@@ -38,6 +38,7 @@ struct Shared {
     handles: Handles,
     keys: Keys,
     body_limit: usize,
+    body_timeout: Duration,
     ping_interval: Duration,
     since: Timestamp,
 }
@@ -53,6 +54,7 @@ fn routes(settings: &Settings, handles: Handles) -> Router {
         handles,
         keys: Keys::new(&settings.server),
         body_limit: usize::try_from(settings.server.body_limit.0).unwrap_or(usize::MAX),
+        body_timeout: settings.server.body_timeout,
         ping_interval: settings.server.ping_interval,
         since: Timestamp::now(),
     });

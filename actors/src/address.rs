@@ -9,9 +9,12 @@ use std::time::Duration;
 use ractor::{ActorId, ActorRef, ActorStatus, Message, RpcReplyPort};
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::tally::{Tally, Ticket};
+
+/// The longest pause before a lost message is sent again.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a call has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -72,8 +75,9 @@ impl<M: Message> Slot<M> {
         self.current.send_replace(None);
     }
 
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.count()
+    /// Counts the messages that wait.
+    pub(crate) fn waiting(&self) -> Tally {
+        self.waiting.clone()
     }
 }
 
@@ -131,10 +135,10 @@ impl<M: Message> Address<M> {
         loop {
             let seen = self.current_id();
             match self.call_until(&build, deadline).await {
-                Err(CallError::Lost(_)) => {
-                    let Some(seen) = seen else { continue };
-                    if timeout_at(deadline, self.replaced(seen)).await.is_err() {
-                        return Err(CallError::Timeout(self.name));
+                Err(CallError::Lost(_)) if Instant::now() < deadline => {
+                    // Lost with its actor, or by whom the actor had passed it on to: then the same actor is asked again.
+                    if let Some(seen) = seen {
+                        let _ = timeout(RETRY_PAUSE, self.replaced(seen)).await;
                     }
                 }
                 outcome => return outcome,

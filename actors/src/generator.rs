@@ -9,7 +9,7 @@ mod pieces;
 mod thread;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use shammah_protocol::{Job, ModelId, Piece, Reject};
@@ -26,6 +26,9 @@ use crate::supervisor::{Charge, Crash};
 use crate::timer::Timer;
 use batch::{BatchLimits, Start};
 use thread::{EngineExit, EngineThread, Report};
+
+/// Looks at the pulse in the time of a stall.
+const BEATS: u32 = 4;
 
 /// What a generator is told.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ type Early = (Job, PieceSink, bool);
 struct Running {
     lane: Arc<Lane>,
     thread: EngineThread,
-    seen: (u64, Instant),
+    seen: (u64, u32),
 }
 
 impl Actor for Generator {
@@ -86,7 +89,7 @@ impl Actor for Generator {
     type Arguments = GeneratorSpec;
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, spec: GeneratorSpec) -> Result<Generating, ActorProcessingErr> {
-        let beat = Timer::every(&myself, spec.stall_timeout / 4, || GeneratorMessage::Beat);
+        let beat = Timer::every(&myself, spec.stall_timeout / BEATS, || GeneratorMessage::Beat);
         let wait = Background::spawn(tell_when_loaded(myself, spec.model.clone(), spec.catalogue.clone()));
         Ok(Generating { spec, engine: None, early: Vec::new(), _beat: beat, _wait: wait })
     }
@@ -117,10 +120,10 @@ impl Generating {
                 return sink.send(Piece::Rejected(Reject::EngineCrash));
             }
         };
-        if !resumed && lane.gauges.waiting.count() >= self.spec.queue {
+        if !resumed && thread.counts.waiting.count() >= self.spec.queue {
             return sink.send(Piece::Rejected(Reject::Busy));
         }
-        let waiting = lane.gauges.waiting.ticket();
+        let waiting = thread.counts.waiting.ticket();
         thread.start(Start { job, sink, alone_until, resumed, _waiting: waiting });
     }
 
@@ -132,7 +135,7 @@ impl Generating {
             let _ = owner.cast(GeneratorMessage::Report(ThreadReport(report)).into());
         };
         let thread = EngineThread::spawn(&lane, limits, self.spec.stall_timeout, report)?;
-        self.engine = Some(Running { lane, thread, seen: (0, Instant::now()) });
+        self.engine = Some(Running { lane, thread, seen: (0, 0) });
         for (job, sink, resumed) in std::mem::take(&mut self.early) {
             self.on_start(job, sink, resumed);
         }
@@ -143,9 +146,13 @@ impl Generating {
         let stall_timeout = self.spec.stall_timeout;
         let Some(Running { lane, thread, seen }) = &mut self.engine else { return Ok(()) };
         let ticks = thread.pulse.ticks();
-        if ticks != seen.0 || !thread.blame.in_step() {
-            *seen = (ticks, Instant::now());
-        } else if seen.1.elapsed() >= stall_timeout {
+        if ticks != seen.0 || !thread.blame.is_busy() {
+            *seen = (ticks, 0);
+            return Ok(());
+        }
+        // Beats are counted rather than time: a machine that slept did not hang.
+        seen.1 += 1;
+        if seen.1 >= BEATS {
             thread.pulse.halt();
             lane.model.engines.fence(thread.incarnation);
             return Err(self.accuse(format!("the engine made no progress for {} s", stall_timeout.as_secs_f32())));
@@ -158,7 +165,7 @@ impl Generating {
             Report::Ready => {
                 if let Some(Running { lane, thread, .. }) = &self.engine {
                     tracing::info!(model = %self.spec.model, incarnation = thread.incarnation.0, actor = %myself.get_id(), "engine ready");
-                    lane.ready.send_replace(true);
+                    lane.serving.send_replace(Some(thread.incarnation));
                 }
                 Ok(())
             }
@@ -182,7 +189,8 @@ impl Generating {
         let mut charge = Charge::Counted;
         if let Some(Running { lane, thread, .. }) = &self.engine {
             let mut suspects = thread.blame.take();
-            suspects.sort_by_key(|suspect| suspect.fingerprint);
+            // Of twins, the one that has come furthest.
+            suspects.sort_by_key(|suspect| (suspect.fingerprint, std::cmp::Reverse(suspect.position)));
             suspects.dedup_by_key(|suspect| suspect.fingerprint);
             for suspect in suspects {
                 lane.model.engines.evict(&suspect.prompt);
@@ -192,12 +200,6 @@ impl Generating {
             }
         }
         Crash { charge, reason }.into()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.lane.ready.send_replace(false);
     }
 }
 

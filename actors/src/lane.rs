@@ -22,8 +22,8 @@ pub(crate) struct Lane {
     pub(crate) gauges: Gauges,
     pub(crate) ledger: Ledger,
     pub(crate) berths: Berths,
-    /// Whether an engine has passed its self-test and serves.
-    pub(crate) ready: watch::Sender<bool>,
+    /// The engine that has passed its self-test and serves.
+    pub(crate) serving: watch::Sender<Option<Incarnation>>,
     incarnations: AtomicU64,
 }
 
@@ -35,9 +35,19 @@ impl Lane {
             gauges: Gauges::default(),
             ledger: Ledger::default(),
             berths: Berths::default(),
-            ready: watch::Sender::new(false),
+            serving: watch::Sender::new(None),
             incarnations: AtomicU64::new(0),
         }
+    }
+
+    /// Whether an engine serves.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.serving.borrow().is_some()
+    }
+
+    /// An engine is gone. Another one may serve already.
+    pub(crate) fn gone(&self, incarnation: Incarnation) {
+        self.serving.send_if_modified(|serving| serving.take_if(|serving| *serving == incarnation).is_some());
     }
 
     pub(crate) fn next_incarnation(&self) -> Incarnation {
@@ -48,10 +58,30 @@ impl Lane {
 /// Figures of one lane, written by its engine thread and read by the monitor.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
-    pub(crate) running: Tally,
-    pub(crate) waiting: Tally,
+    counts: Mutex<Counts>,
     pub(crate) prompt_tokens: AtomicU64,
     pub(crate) generated_tokens: AtomicU64,
+}
+
+/// The sequences of one engine thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) running: Tally,
+    pub(crate) waiting: Tally,
+}
+
+impl Gauges {
+    /// The counts of the engine thread that serves.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts for a new engine thread. What hangs with an old one is not counted any more.
+    pub(crate) fn renew(&self) -> Counts {
+        let fresh = Counts::default();
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh);
+        fresh
+    }
 }
 
 /// Bounds the engine threads that live at once.

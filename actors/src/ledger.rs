@@ -51,9 +51,13 @@ impl Ledger {
         record.strikes
     }
 
-    /// The prompt got past the point where an engine died: it was not the cause.
-    pub(crate) fn clear(&self, fingerprint: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
+    /// The prompt made the token at `position`: past the point where an engine died, it was not the cause.
+    pub(crate) fn clear(&self, fingerprint: u64, position: usize) {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A twin that passes an earlier point proves nothing.
+        if records.get(&fingerprint).is_some_and(|record| position >= record.position) {
+            records.remove(&fingerprint);
+        }
     }
 }
 
@@ -76,7 +80,9 @@ mod tests {
     fn passing_the_point_clears_the_name() {
         let ledger = Ledger::default();
         ledger.strike(7, 12);
-        ledger.clear(7);
+        ledger.clear(7, 11);
+        assert_eq!(ledger.judge(7), Judgement::Alone { until: 12 });
+        ledger.clear(7, 12);
         assert_eq!(ledger.judge(7), Judgement::Free);
     }
 }

@@ -92,7 +92,7 @@ impl Meters {
         registry.register("vllm:generation_tokens", "Tokens drawn", self.generation_tokens.clone());
         registry.register("vllm:prefix_cache_queries", "Prompt tokens looked up in the page store", self.prefix_queries.clone());
         registry.register("vllm:prefix_cache_hits", "Prompt tokens found in the page store", self.prefix_hits.clone());
-        registry.register("vllm:time_to_first_token_seconds", "From admission to the first token", self.first_token.clone());
+        registry.register("vllm:time_to_first_token_seconds", "From the request to the first token", self.first_token.clone());
         registry.register("vllm:inter_token_latency_seconds", "Between two tokens of a turn", self.inter_token.clone());
         registry.register("vllm:e2e_request_latency_seconds", "From the request to its end", self.end_to_end.clone());
     }

@@ -12,13 +12,14 @@ use shammah_protocol::status::{
     ActorReport, CpuReport, HealthReport, LoadingReport, MemoryReport, ModelReport, ModelState, QueueReport, StatusReport, ThroughputReport,
 };
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::address::Envelope;
 use crate::catalogue::{Catalogue, EntryState};
 use crate::meters::Meters;
 use crate::supervisor::Board;
+use crate::tally::Tally;
 use crate::timer::Timer;
 
 /// What the monitor is told.
@@ -118,7 +119,7 @@ pub(crate) struct View {
     /// Each supervisor's path and board.
     pub(crate) boards: Vec<(&'static str, Arc<Board>)>,
     pub(crate) sessions: watch::Receiver<usize>,
-    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) turns: Tally,
     pub(crate) max_turns: usize,
     pub(crate) vitals: watch::Receiver<Vitals>,
     pub(crate) meters: Arc<Meters>,
@@ -192,12 +193,12 @@ impl View {
     }
 
     fn queues(&self, catalogue: &Catalogue) -> QueueReport {
-        let mut queues =
-            QueueReport { turns: self.max_turns - self.permits.available_permits(), max_turns: self.max_turns, ..QueueReport::default() };
+        let mut queues = QueueReport { turns: self.turns.count(), max_turns: self.max_turns, ..QueueReport::default() };
         for lane in catalogue.lanes() {
             let pages = lane.model.engines.pages();
-            queues.sequences_running += lane.gauges.running.count();
-            queues.sequences_waiting += lane.gauges.waiting.count();
+            let counts = lane.gauges.counts();
+            queues.sequences_running += counts.running.count();
+            queues.sequences_waiting += counts.waiting.count();
             queues.kv_pages_used += pages.used;
             queues.kv_pages_total += pages.capacity;
         }
@@ -222,7 +223,7 @@ fn default_model(catalogue: &Catalogue) -> Default {
             (ModelState::Loading, Some(LoadingReport { bytes: progress.done, total: progress.total }), None, None)
         }
         EntryState::Loaded(loaded) => {
-            let state = if *loaded.0.ready.borrow() { ModelState::Ready } else { ModelState::Loading };
+            let state = if loaded.0.is_ready() { ModelState::Ready } else { ModelState::Loading };
             (state, None, None, Some(Arc::clone(loaded.card())))
         }
         EntryState::Failed(error) => (ModelState::Failed, None, Some(error.to_string()), None),

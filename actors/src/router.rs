@@ -148,7 +148,7 @@ fn readiness(state: &EntryState) -> Readiness {
             let percent = (progress.done * 100).checked_div(progress.total).unwrap_or(0);
             Readiness::Pending(format!("loading, {percent} %"))
         }
-        EntryState::Loaded(loaded) if *loaded.0.ready.borrow() => Readiness::Ready,
+        EntryState::Loaded(loaded) if loaded.0.is_ready() => Readiness::Ready,
         EntryState::Loaded(_) => Readiness::Pending("its engine is starting".to_owned()),
         EntryState::Failed(error) => Readiness::Failed(error.to_string()),
     }
@@ -158,7 +158,7 @@ fn readiness(state: &EntryState) -> Readiness {
 async fn tell_of_changes(router: ActorRef<Envelope<RouterMessage>>, mut catalogue: watch::Receiver<Catalogue>) {
     loop {
         // Subscribed before the router looks: no change can fall between.
-        let mut engines: Vec<_> = catalogue.borrow_and_update().lanes().map(|lane| lane.ready.subscribe()).collect();
+        let mut engines: Vec<_> = catalogue.borrow_and_update().lanes().map(|lane| lane.serving.subscribe()).collect();
         if router.cast(RouterMessage::Refresh.into()).is_err() {
             return;
         }

@@ -30,9 +30,16 @@ pub enum SessionsMessage {
         end: End,
         reply: RpcReplyPort<Result<(), StoreError>>,
     },
-    /// A turn has ended without one.
+    /// A turn goes on that an earlier keeper knew.
+    Resume {
+        correlation: Correlation,
+        conversation: Vec<Message>,
+        cancel: CancellationToken,
+    },
+    /// A turn has ended without an answer. If no engine had taken it up, it leaves no trace.
     Abandon {
         correlation: Correlation,
+        admitted: bool,
     },
     View {
         owner: OwnerId,
@@ -124,7 +131,8 @@ impl Actor for Sessions {
         match message.open() {
             SessionsMessage::Begin { begin, reply } => answer(reply, desk.begin(begin)),
             SessionsMessage::End { end, reply } => desk.end(end, reply),
-            SessionsMessage::Abandon { correlation } => desk.abandon(&correlation),
+            SessionsMessage::Resume { correlation, conversation, cancel } => desk.resume(&correlation, conversation, cancel),
+            SessionsMessage::Abandon { correlation, admitted } => desk.abandon(&correlation, admitted),
             SessionsMessage::View { owner, id, reply } => answer(reply, desk.view(owner, id)),
             SessionsMessage::Delete { owner, id, reply } => answer(reply, desk.delete(owner, id)),
             SessionsMessage::Sweep => desk.sweep(),
@@ -180,9 +188,22 @@ impl Desk<'_> {
         }
     }
 
-    fn abandon(&mut self, correlation: &Correlation) {
-        if let Some(session) = self.records.get_mut(&(correlation.owner.clone(), correlation.session.clone())) {
-            session.abandon(&correlation.turn);
+    fn resume(&mut self, correlation: &Correlation, conversation: Vec<Message>, cancel: CancellationToken) {
+        match self.records.get_mut(&(correlation.owner.clone(), correlation.session.clone())) {
+            Some(session) => session.resume(correlation.turn.clone(), conversation, cancel),
+            // It was deleted while no keeper was there to tell the turn.
+            None => cancel.cancel(),
+        }
+    }
+
+    fn abandon(&mut self, correlation: &Correlation, admitted: bool) {
+        let key = (correlation.owner.clone(), correlation.session.clone());
+        let Some(session) = self.records.get_mut(&key) else { return };
+        let undone = session.abandon(&correlation.turn, admitted);
+        if session.is_empty() {
+            self.delete(key.0, key.1);
+        } else if let Some(change) = undone {
+            self.commit(change, None);
         }
     }
 
@@ -200,7 +221,10 @@ impl Desk<'_> {
 
     fn sweep(&mut self) {
         let now = Timestamp::now();
-        let idle = |session: &Session| now.duration_since(session.head.last_activity).unsigned_abs() > self.spec.timeout;
+        // A clock that was set back makes nobody idle.
+        let idle = |session: &Session| {
+            Duration::try_from(now.duration_since(session.head.last_activity)).is_ok_and(|idle| idle > self.spec.timeout)
+        };
         let expired = self.records.iter().filter(|(_, session)| !session.is_running() && idle(session));
         for (owner, id) in expired.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             tracing::debug!(session = %id, %owner, "session expired");

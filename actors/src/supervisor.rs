@@ -159,14 +159,19 @@ impl Family {
                 }
                 Err(error) => {
                     self.on_end(myself, index, Charge::Counted, error.to_string()).await?;
-                    if self.strategy == Strategy::RestForOne {
-                        // Those after it may need it: they start with it, when its pause is over.
+                    if self.is_base(index) {
+                        // The others start with it, when its pause is over.
                         return Ok(());
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the others build on this child.
+    fn is_base(&self, index: usize) -> bool {
+        self.strategy == Strategy::FirstForAll && index == 0
     }
 
     /// Buries a child that ended, and decides what comes next.
@@ -198,10 +203,7 @@ impl Family {
                     status.state = ActorState::Restarting;
                     status.restarts += 1;
                 });
-                let last = match self.strategy {
-                    Strategy::OneForOne => index + 1,
-                    Strategy::RestForOne => self.children.len(),
-                };
+                let last = if self.is_base(index) { self.children.len() } else { index + 1 };
                 self.stop(index + 1..last, ActorState::Restarting).await;
                 self.respawn_after(myself, index..last, after);
                 Ok(())

@@ -24,6 +24,7 @@ use crate::sessions::{SessionView, Sessions, SessionsMessage, SessionsSpec};
 use crate::shutdown::Shutdown;
 use crate::store::{Store, StoreMessage};
 use crate::supervisor::{Board, ChildSpec, Importance, Strategy, Supervisor, SupervisorMessage, SupervisorSpec};
+use crate::tally::Tally;
 use crate::turn::{Shared, Turns};
 
 /// What the tree is made of.
@@ -121,9 +122,11 @@ impl Blueprint {
             front: Arc::new(Slot::new("front")),
         };
         let (shutdown, meters) = (Shutdown::default(), Arc::<Meters>::default());
+        let running = Tally::default();
         let turns = Turns::new(Shared {
             limits: parts.limits.clone(),
             permits: Arc::clone(&lent.permits),
+            running: running.clone(),
             catalogue: lent.catalogue.subscribe(),
             router: lent.snapshot.subscribe(),
             generators: models.into_iter().zip(lent.generators.iter().map(|slot| slot.address())).collect(),
@@ -136,7 +139,7 @@ impl Blueprint {
             catalogue: lent.catalogue.subscribe(),
             boards: vec![("", Arc::clone(&lent.root_board)), ("inference", Arc::clone(&lent.inference_board))],
             sessions: lent.count.subscribe(),
-            permits: Arc::clone(&lent.permits),
+            turns: running,
             max_turns: parts.limits.max_turns,
             vitals: lent.vitals.subscribe(),
             meters: Arc::clone(&meters),
@@ -216,7 +219,7 @@ impl Blueprint {
         }));
         let spec = SupervisorSpec {
             path: "inference",
-            strategy: Strategy::RestForOne,
+            strategy: Strategy::FirstForAll,
             children,
             retry_failed: self.parts.limits.retry_failed,
             board: Arc::clone(&self.lent.inference_board),
@@ -315,6 +318,11 @@ impl Handles {
         self.status()
     }
 
+    /// Resolves when no turn runs.
+    pub async fn idle(&self) {
+        self.turns.idle().await;
+    }
+
     /// Whether requests are answered: the default model is ready and the server does not drain.
     pub fn is_ready(&self) -> bool {
         self.view.is_ready() && !self.shutdown.is_draining()
@@ -350,7 +358,8 @@ impl Handles {
     /// # Errors
     /// [`CallError`].
     pub async fn delete_session(&self, owner: OwnerId, id: SessionId) -> Result<bool, CallError> {
-        self.sessions.call(|reply| SessionsMessage::Delete { owner, id, reply }, PATIENCE).await
+        let delete = |reply| SessionsMessage::Delete { owner: owner.clone(), id: id.clone(), reply };
+        self.sessions.call_again(delete, PATIENCE).await
     }
 
     /// Kills the actor at a path of the tree, in tests. Says whether there is one.

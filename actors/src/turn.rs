@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use answer::Answer;
 
 use crate::address::{Address, CallError};
+use crate::background::Background;
 use crate::catalogue::Catalogue;
 use crate::generator::GeneratorMessage;
 use crate::lane::Lane;
@@ -31,6 +32,7 @@ use crate::meters::Meters;
 use crate::router::{Readiness, RouterSnapshot};
 use crate::sessions::{Begin, End, SessionsMessage};
 use crate::shutdown::Shutdown;
+use crate::tally::{Tally, Ticket};
 use answer::{Complete, Task};
 use attempts::Attempts;
 use transcript::Transcript;
@@ -42,7 +44,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The right to run one turn.
 #[derive(Debug)]
-pub struct Permit(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+#[expect(dead_code, reason = "held, not read")]
+pub struct Permit(OwnedSemaphorePermit, Ticket);
 
 /// Starts turns. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +55,7 @@ pub struct Turns(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) permits: Arc<Semaphore>,
+    pub(crate) running: Tally,
     pub(crate) catalogue: watch::Receiver<Catalogue>,
     pub(crate) router: watch::Receiver<RouterSnapshot>,
     pub(crate) generators: Vec<(ModelId, Address<GeneratorMessage>)>,
@@ -84,7 +88,16 @@ impl Turns {
             return Err(TurnError::ShuttingDown);
         }
         let permit = Arc::clone(&self.0.permits).try_acquire_owned();
-        permit.map(Permit).map_err(|_| TurnError::Overloaded { what: "the server", retry_after: RETRY_AFTER })
+        permit
+            .map(|permit| Permit(permit, self.0.running.ticket()))
+            .map_err(|_| TurnError::Overloaded { what: "the server", retry_after: RETRY_AFTER })
+    }
+
+    /// Resolves when no turn runs.
+    pub(crate) async fn idle(&self) {
+        let all = u32::try_from(self.0.limits.max_turns).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.0.permits.acquire_many(all).await;
     }
 
     /// Starts a turn and waits until an engine has taken it up. Dropping the future, or the answer, abandons the turn.
@@ -107,7 +120,7 @@ impl Turns {
             begun: Instant::now(),
             #[cfg(debug_assertions)]
             fault: asker.fault,
-            _permit: permit,
+            permit: Arc::new(permit),
         };
         let mut task = Task(Some(tokio::spawn(turn.run(request, started))));
         match admitted.await {
@@ -129,7 +142,7 @@ struct Turn {
     begun: Instant,
     #[cfg(debug_assertions)]
     fault: Option<shammah_protocol::fault::Fault>,
-    _permit: Permit,
+    permit: Arc<Permit>,
 }
 
 impl Turn {
@@ -152,7 +165,7 @@ impl Turn {
     async fn answer(self, request: Request, started: oneshot::Sender<TurnStart>) -> Result<Complete, TurnError> {
         let (model, lane) = self.route(request.model.as_deref()).await?;
         let card = Arc::clone(&lane.model.card);
-        let record = Record::begin(&self, &request).await?;
+        let mut record = Record::begin(&self, &request).await?;
         let prompt = self.encode(&lane, &record.conversation, &request).await?;
         if prompt.len() >= card.context_window {
             return Err(TurnError::PromptTooLong { tokens: prompt.len(), window: card.context_window });
@@ -181,6 +194,7 @@ impl Turn {
                     && let Some((start, started)) = begin.take()
                 {
                     cached_tokens = cached;
+                    record.admitted = true;
                     // A client that is gone drops the answer, and that aborts this task.
                     let _ = started.send(TurnStart { cached_tokens: cached, ..start });
                 }
@@ -225,12 +239,18 @@ impl Turn {
         }
     }
 
-    /// Renders and tokenises, on a thread that may take its time.
+    /// Renders and tokenises, on a thread that may take its time. The place of the turn stays taken until that is done.
     async fn encode(&self, lane: &Lane, messages: &[Message], request: &Request) -> Result<Vec<u32>, TurnError> {
         let codec = Arc::clone(&lane.model.codec);
         let conversation = Conversation { messages: messages.to_vec(), tools: request.conversation.tools.clone() };
-        let encoded = tokio::task::spawn_blocking(move || codec.render(&conversation).and_then(|prompt| codec.encode(&prompt))).await;
-        encoded
+        let permit = Arc::clone(&self.permit);
+        let encoding = tokio::task::spawn_blocking(move || {
+            let encoded = codec.render(&conversation).and_then(|prompt| codec.encode(&prompt));
+            drop(permit);
+            encoded
+        });
+        encoding
+            .await
             .map_err(|_| TurnError::Internal("rendering the prompt panicked".to_owned()))?
             .map_err(|error| TurnError::InvalidRequest(error.to_string()))
     }
@@ -242,6 +262,9 @@ struct Record {
     correlation: Correlation,
     conversation: Vec<Message>,
     open: bool,
+    admitted: bool,
+    /// Makes the turn known to the next keeper, should this one be lost.
+    announcing: Option<Background>,
 }
 
 /// How long a turn waits for the keeper of sessions, restarts included.
@@ -255,10 +278,18 @@ impl Record {
             messages: request.conversation.messages.clone(),
             cancel: turn.cancel.clone(),
         };
-        let sessions = turn.shared.sessions.clone();
-        let call = sessions.call_again(|reply| SessionsMessage::Begin { begin: begin.clone(), reply }, RECORD_PATIENCE);
-        let conversation = call.await.map_err(internal)??;
-        Ok(Self { sessions, correlation: turn.correlation.clone(), conversation, open: true })
+        let (sessions, correlation) = (turn.shared.sessions.clone(), turn.correlation.clone());
+        // Open from before the call: a turn that is dropped meanwhile takes its beginning back.
+        let mut record = Self { sessions, correlation, conversation: Vec::new(), open: true, admitted: false, announcing: None };
+        let call = record.sessions.call_again(|reply| SessionsMessage::Begin { begin: begin.clone(), reply }, RECORD_PATIENCE);
+        let begun = call.await.map_err(internal)?;
+        // A refusal has left nothing to take back.
+        record.open = begun.is_ok();
+        record.conversation = begun?;
+        let (sessions, correlation) = (record.sessions.clone(), record.correlation.clone());
+        let announcing = announce(sessions, correlation, record.conversation.clone(), turn.cancel.clone());
+        record.announcing = Some(Background::spawn(announcing));
+        Ok(record)
     }
 
     /// Commits the answer.
@@ -280,8 +311,22 @@ impl Drop for Record {
     fn drop(&mut self) {
         if self.open {
             // A keeper that is being restarted has forgotten the turn anyway.
-            let _ = self.sessions.cast(SessionsMessage::Abandon { correlation: self.correlation.clone() });
+            let abandon = SessionsMessage::Abandon { correlation: self.correlation.clone(), admitted: self.admitted };
+            let _ = self.sessions.cast(abandon);
         }
+    }
+}
+
+/// Tells each further keeper of a turn that runs.
+async fn announce(sessions: Address<SessionsMessage>, correlation: Correlation, conversation: Vec<Message>, cancel: CancellationToken) {
+    let mut seen = sessions.current_id();
+    loop {
+        match seen {
+            Some(seen) => sessions.replaced(seen).await,
+            None => sessions.live().await,
+        }
+        let (correlation, conversation, cancel) = (correlation.clone(), conversation.clone(), cancel.clone());
+        seen = sessions.cast(SessionsMessage::Resume { correlation, conversation, cancel }).ok().or(sessions.current_id());
     }
 }
 

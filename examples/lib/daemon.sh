@@ -74,7 +74,7 @@ stop_daemon() {
     local pid=$daemon_pid
     daemon_pid=
     kill -TERM "$pid" 2>/dev/null || true
-    for _ in {1..800}; do # 40 s: longer than the daemon's own deadline
+    for _ in {1..800}; do # 40 s: longer than streams and connections are given
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.05
     done

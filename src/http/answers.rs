@@ -11,9 +11,13 @@ use http_body_util::LengthLimitError;
 use shammah_actors::{Answer, Asker};
 use shammah_protocol::{OwnerId, RequestId, SessionId, TurnError, TurnEvent, TurnStart};
 use shammah_wire::{Ask, Class, Delivery, Problem, Protocol};
+use tokio::time::timeout;
 
 use super::query::Query;
 use super::{Shared, failure, sse};
+
+/// Bytes from which a body is read on a thread that may take its time.
+const LARGE: usize = 256 * 1024;
 
 pub(super) async fn messages(State(shared): super::State, call: Call, request: Request) -> Response {
     answer(shared, Protocol::Anthropic, None, call, request).await
@@ -54,8 +58,12 @@ async fn begin(
 ) -> Result<(Ask, TurnStart, Answer), Problem> {
     let permit = shared.handles.turns.admit().map_err(|error| Problem::from(&error))?;
     let (parts, body) = request.into_parts();
-    let body = read(body, shared.body_limit).await?;
-    let ask = protocol.parse(&body, label(&parts.headers)?).map_err(|error| Problem::from(&error))?;
+    let read = timeout(shared.body_timeout, read(body, shared.body_limit));
+    let body = tokio::select! {
+        body = read => body.map_err(|_| Problem::new(Class::Timeout, "incomplete_body", "the body did not come in time"))??,
+        () = shared.handles.shutdown.aborted() => return Err(Problem::from(&TurnError::ShuttingDown)),
+    };
+    let ask = parse(protocol, body, label(&parts.headers)?).await?;
     let asker = Asker {
         owner,
         request: id.clone(),
@@ -105,6 +113,18 @@ async fn whole(mut answer: Answer) -> Result<shammah_wire::Answer, TurnError> {
             None => return Err(TurnError::Internal("the turn has no end".to_owned())),
         }
     }
+}
+
+/// Understands a body. A large one takes a while, and not from others.
+async fn parse(protocol: Protocol, body: Bytes, label: Option<SessionId>) -> Result<Ask, Problem> {
+    let parsed = match body.len() {
+        0..LARGE => protocol.parse(&body, label),
+        _ => {
+            let parsing = tokio::task::spawn_blocking(move || protocol.parse(&body, label)).await;
+            parsing.map_err(|_| Problem::from(&TurnError::Internal("reading the body panicked".to_owned())))?
+        }
+    };
+    parsed.map_err(|error| Problem::from(&error))
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {

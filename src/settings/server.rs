@@ -28,6 +28,8 @@ pub struct Server {
     pub header_timeout: Duration,
     pub body_limit: ByteSize,
     #[serde(with = "duration")]
+    pub body_timeout: Duration,
+    #[serde(with = "duration")]
     pub ping_interval: Duration,
 }
 

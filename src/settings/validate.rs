@@ -31,6 +31,7 @@ impl Settings {
         within("server.max_connections", server.max_connections, 1..=65_536)?;
         lasts("server.header_timeout", server.header_timeout, 100 * MILLISECOND..=5 * MINUTE)?;
         within("server.body_limit", server.body_limit, ByteSize(1 << 10)..=ByteSize(1 << 30))?;
+        lasts("server.body_timeout", server.body_timeout, 100 * MILLISECOND..=HOUR)?;
         lasts("server.ping_interval", server.ping_interval, 100 * MILLISECOND..=MINUTE)?;
         within("inference.max_tokens", inference.max_tokens, 1..=1_000_000)?;
         within("engine.max_batch", engine.max_batch, 1..=256)?;

@@ -9,7 +9,7 @@ use shammah_protocol::{Engine, EngineError, Finish, Job, JobId, Output, Piece, P
 
 use super::blame::{Blame, Suspect};
 use super::pieces::PieceSink;
-use crate::lane::Lane;
+use crate::lane::{Counts, Lane};
 use crate::tally::Ticket;
 
 /// A job for the engine thread.
@@ -35,10 +35,14 @@ pub(super) struct BatchLimits {
 /// The longest nap of an idle thread.
 const NAP: Duration = Duration::from_secs(1);
 
+/// The pause after a step that did nothing.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// The sequences of one engine.
 pub(super) struct Batch<'a> {
     engine: Box<dyn Engine>,
     lane: &'a Lane,
+    counts: &'a Counts,
     pulse: &'a Pulse,
     blame: &'a Blame,
     limits: BatchLimits,
@@ -64,6 +68,7 @@ impl<'a> Batch<'a> {
     pub(super) fn new(
         engine: Box<dyn Engine>,
         lane: &'a Lane,
+        counts: &'a Counts,
         pulse: &'a Pulse,
         blame: &'a Blame,
         limits: BatchLimits,
@@ -72,6 +77,7 @@ impl<'a> Batch<'a> {
         Self {
             engine,
             lane,
+            counts,
             pulse,
             blame,
             limits,
@@ -87,12 +93,15 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// What the engine dies of.
     pub(super) fn serve(&mut self, commands: &Receiver<Start>) -> Result<(), EngineError> {
-        while !self.pulse.is_halted() && self.take(commands) {
+        while self.take(commands) {
+            self.pulse.tick()?;
             self.drop_abandoned();
             self.admit();
             let ready = self.ready();
             if ready.is_empty() {
+                self.blame.set_busy(false);
                 self.lane.doorbell.wait(self.pulse, NAP);
+                self.blame.set_busy(true);
             } else {
                 self.step(&ready)?;
             }
@@ -131,20 +140,26 @@ impl<'a> Batch<'a> {
     }
 
     fn admit(&mut self) {
-        while self.running.len() < self.limits.max_batch {
+        // Parked sequences take no part in steps, so they take nobody's place.
+        while self.running.iter().filter(|sequence| sequence.sink.has_room()).count() < self.limits.max_batch {
             let Some((start, _)) = self.waiting.pop_front() else { return };
-            match self.engine.admit(&start.job) {
+            let fingerprint = start.job.fingerprint();
+            let (prompt, position) = (start.job.prompt.clone(), start.job.emitted.len());
+            self.blame.enter(vec![Suspect { fingerprint, prompt, position }]);
+            let admitted = self.engine.admit(&start.job);
+            self.blame.leave();
+            match admitted {
                 Ok(admission) => {
                     start.sink.send(Piece::Admitted { cached_tokens: admission.cached_tokens });
                     let fresh = start.job.length().saturating_sub(admission.cached_tokens);
                     self.lane.gauges.prompt_tokens.fetch_add(fresh as u64, Ordering::Relaxed);
                     self.running.push(Sequence {
-                        fingerprint: start.job.fingerprint(),
+                        fingerprint,
                         position: start.job.emitted.len(),
                         job: start.job,
                         sink: start.sink,
                         alone_until: start.alone_until,
-                        _running: self.lane.gauges.running.ticket(),
+                        _running: self.counts.running.ticket(),
                     });
                 }
                 Err(reject) => start.sink.send(Piece::Rejected(reject)),
@@ -158,7 +173,7 @@ impl<'a> Batch<'a> {
         if let Some(suspect) = self.running.iter().filter(open).find(|sequence| sequence.alone_until.is_some()) {
             return vec![suspect.job.id];
         }
-        self.running.iter().filter(open).map(|sequence| sequence.job.id).collect()
+        self.running.iter().filter(open).take(self.limits.max_batch).map(|sequence| sequence.job.id).collect()
     }
 
     fn step(&mut self, ready: &[JobId]) -> Result<(), EngineError> {
@@ -168,6 +183,10 @@ impl<'a> Batch<'a> {
         self.blame.enter(stepping.map(Sequence::suspect).collect());
         let outputs = self.engine.step(ready, self.pulse)?;
         self.blame.leave();
+        if outputs.is_empty() {
+            // Nothing could be computed, for want of memory: there is no sense in asking again at once.
+            self.lane.doorbell.wait(self.pulse, BREATH);
+        }
         for output in outputs {
             self.hand_out(output);
         }
@@ -234,7 +253,7 @@ impl Sequence {
         self.position = position.saturating_add(1);
         if self.alone_until.is_some_and(|until| position >= until) {
             self.alone_until = None;
-            lane.ledger.clear(self.fingerprint);
+            lane.ledger.clear(self.fingerprint, position);
         }
     }
 }

@@ -12,7 +12,7 @@ use shammah_protocol::{EngineError, Incarnation, Pulse};
 
 use super::batch::{Batch, BatchLimits, Start};
 use super::blame::Blame;
-use crate::lane::Lane;
+use crate::lane::{Counts, Lane};
 
 /// How an engine thread ended.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub(super) struct EngineThread {
     pub(super) pulse: Arc<Pulse>,
     pub(super) blame: Arc<Blame>,
     pub(super) incarnation: Incarnation,
+    pub(super) counts: Counts,
     lane: Arc<Lane>,
     // Bounded by the permits of the turns that send: the generator counts them in `Gauges::waiting`.
     commands: Sender<Start>,
@@ -60,13 +61,22 @@ impl EngineThread {
         let (commands, intake) = channel();
         let (pulse, blame) = (Arc::new(Pulse::default()), Arc::new(Blame::default()));
         let incarnation = lane.next_incarnation();
-        let own = Self { pulse: Arc::clone(&pulse), blame: Arc::clone(&blame), incarnation, lane: Arc::clone(lane), commands };
+        let counts = lane.gauges.renew();
+        let own = Self {
+            pulse: Arc::clone(&pulse),
+            blame: Arc::clone(&blame),
+            incarnation,
+            counts: counts.clone(),
+            lane: Arc::clone(lane),
+            commands,
+        };
         let lane = Arc::clone(lane);
         thread::Builder::new().name(format!("engine-{}", incarnation.0)).spawn(move || {
             let Some(_berth) = lane.berths.take(patience) else {
                 return report(Report::Exited(EngineExit::Sick("two earlier engines hang".to_owned())));
             };
-            let life = Life { lane: &lane, pulse: &pulse, blame: &blame, incarnation, limits };
+            blame.set_busy(true);
+            let life = Life { lane: &lane, counts: &counts, pulse: &pulse, blame: &blame, incarnation, limits };
             let exit = life.live(&intake, &report);
             report(Report::Exited(exit));
         })?;
@@ -83,6 +93,7 @@ impl EngineThread {
 
 impl Drop for EngineThread {
     fn drop(&mut self) {
+        self.lane.gone(self.incarnation);
         self.pulse.halt();
         self.lane.doorbell.ring();
     }
@@ -90,6 +101,7 @@ impl Drop for EngineThread {
 
 struct Life<'a> {
     lane: &'a Lane,
+    counts: &'a Counts,
     pulse: &'a Pulse,
     blame: &'a Blame,
     incarnation: Incarnation,
@@ -115,6 +127,7 @@ impl Life<'_> {
             let mut batch = Batch::new(
                 engine,
                 self.lane,
+                self.counts,
                 self.pulse,
                 self.blame,
                 self.limits,

@@ -16,9 +16,11 @@ pub(super) struct Session {
 struct Running {
     turn: TurnId,
     cancel: CancellationToken,
-    /// The record holds this many messages when the turn has ended, less its answer.
+    /// The messages before it, and what it said.
     keep: usize,
     said: Vec<Message>,
+    /// What it cut off.
+    cut: Vec<Message>,
 }
 
 impl From<SessionRecord> for Session {
@@ -43,11 +45,11 @@ impl Session {
     /// replace those of the record. Without, they are the whole conversation.
     pub(super) fn begin(&mut self, turn: TurnId, said: Vec<Message>, continues: bool, cancel: CancellationToken) -> (Vec<Message>, Change) {
         let (keep, said) = if continues && first_spoken(&said) != first_spoken(&self.messages) { self.appended(said) } else { (0, said) };
-        self.messages.truncate(keep);
+        let cut = self.messages.split_off(keep);
         self.messages.extend_from_slice(&said);
         self.head.last_activity = Timestamp::now();
         let change = Change::Write { head: self.head.clone(), keep, append: said.clone() };
-        self.running.push(Running { turn, cancel, keep, said });
+        self.running.push(Running { turn, cancel, keep, said, cut });
         (self.messages.clone(), change)
     }
 
@@ -66,9 +68,28 @@ impl Session {
         Change::Write { head: self.head.clone(), keep, append }
     }
 
-    /// A turn has ended without an answer.
-    pub(super) fn abandon(&mut self, turn: &TurnId) {
-        self.take(turn);
+    /// A turn of before a restart goes on.
+    pub(super) fn resume(&mut self, turn: TurnId, conversation: Vec<Message>, cancel: CancellationToken) {
+        if !self.runs(&turn) {
+            self.running.push(Running { turn, cancel, keep: 0, said: conversation, cut: self.messages.clone() });
+        }
+    }
+
+    /// A turn has ended without an answer. What the user said stays if an engine had taken it up; a request that was refused leaves
+    /// the record as it was, unless others have changed it since.
+    pub(super) fn abandon(&mut self, turn: &TurnId, admitted: bool) -> Option<Change> {
+        let Running { keep, said, cut, .. } = self.take(turn)?;
+        if admitted || self.messages.get(keep..) != Some(&said) {
+            return None;
+        }
+        self.messages.truncate(keep);
+        self.messages.extend_from_slice(&cut);
+        Some(Change::Write { head: self.head.clone(), keep, append: cut })
+    }
+
+    /// Whether nothing was said and nothing is being said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.running.is_empty()
     }
 
     /// Ends all its turns.
@@ -155,10 +176,21 @@ mod tests {
     fn an_abandoned_turn_leaves_what_the_user_said() {
         let mut session = session(vec![]);
         session.begin("t".into(), vec![user("one")], true, CancellationToken::new());
-        session.abandon(&"t".into());
+        session.abandon(&"t".into(), true);
         assert!(!session.is_running());
         turn(&mut session, vec![user("two")]);
         assert_eq!(said(&session), ["one", "two", "answer"]);
+    }
+
+    #[test]
+    fn a_refused_request_leaves_no_trace() {
+        let before = vec![user("one"), Message::text(Role::Assistant, "old")];
+        for messages in [vec![user("too long")], vec![user("one"), Message::text(Role::Assistant, "new"), user("too long")]] {
+            let mut session = session(before.clone());
+            session.begin("t".into(), messages, true, CancellationToken::new());
+            assert!(session.abandon(&"t".into(), false).is_some());
+            assert_eq!(session.messages, before);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::policy::{Budget, Charge};
 use crate::address::{Envelope, Slot};
+use crate::tally::Tally;
 
 /// Whether the tree can do without a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ type Started = (ActorCell, JoinHandle<()>);
 pub(super) trait Start: Send + Sync {
     fn start(&self, supervisor: ActorCell) -> Pin<Box<dyn Future<Output = Result<Started, SpawnErr>> + Send + '_>>;
     fn clear(&self);
-    fn waiting(&self) -> usize;
+    fn waiting(&self) -> Tally;
 }
 
 struct Recipe<M: Message, F> {
@@ -106,7 +107,7 @@ where
         self.slot.clear();
     }
 
-    fn waiting(&self) -> usize {
+    fn waiting(&self) -> Tally {
         self.slot.waiting()
     }
 }
@@ -120,7 +121,7 @@ pub struct ChildStatus {
     pub(super) last_error: Option<String>,
     pub(super) started: Instant,
     pub(super) cell: Option<ActorCell>,
-    pub(super) start: Arc<dyn Start>,
+    waiting: Tally,
 }
 
 impl ChildStatus {
@@ -132,7 +133,7 @@ impl ChildStatus {
             last_error: None,
             started: Instant::now(),
             cell: None,
-            start: Arc::clone(&spec.start),
+            waiting: spec.start.waiting(),
         }
     }
 
@@ -145,7 +146,7 @@ impl ChildStatus {
             state: self.state,
             restarts: self.restarts,
             last_error: self.last_error.clone(),
-            mailbox: self.start.waiting(),
+            mailbox: self.waiting.count(),
             uptime_seconds: running.map_or(0.0, |_| self.started.elapsed().as_secs_f64()),
         }
     }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 pub enum Strategy {
     /// Nothing.
     OneForOne,
-    /// Those that were started after it are started anew with it.
-    RestForOne,
+    /// Nothing, unless it is the first one: all others build on that and start anew with it.
+    FirstForAll,
 }
 
 /// How many restarts a child may have within a window before it is given up.

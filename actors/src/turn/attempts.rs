@@ -26,8 +26,9 @@ pub(super) struct Attempts<'a> {
     prompt: Arc<[TokenId]>,
     sampling: Sampling,
     max_tokens: usize,
-    /// Attempts since the last new token.
+    /// Attempts since the last new token that an engine had taken up.
     fruitless: u32,
+    admitted: bool,
     /// An engine had taken the job and was lost.
     resumed: bool,
     lost_at: Option<Instant>,
@@ -64,6 +65,7 @@ impl<'a> Attempts<'a> {
             sampling,
             max_tokens,
             fruitless: 0,
+            admitted: false,
             resumed: false,
             lost_at: None,
             last_token: None,
@@ -122,6 +124,7 @@ impl<'a> Attempts<'a> {
             match piece {
                 None => return Ok(Attempt::Lost),
                 Some(Piece::Admitted { cached_tokens }) => {
+                    self.admitted = true;
                     tell(Event::Admitted { cached_tokens });
                 }
                 Some(Piece::Token { position, id }) => {
@@ -185,7 +188,7 @@ impl<'a> Attempts<'a> {
         let correlation = &self.turn.correlation;
         tracing::warn!(request = %correlation.request, turn = %correlation.turn, position = transcript.tokens().len(), "engine lost");
         self.lost_at.get_or_insert_with(Instant::now);
-        self.fruitless += 1;
+        self.fruitless += u32::from(std::mem::take(&mut self.admitted));
         self.resumed = true;
         if self.fruitless >= self.turn.shared.limits.max_attempts {
             return Err(TurnError::Interrupted { attempts: self.fruitless });

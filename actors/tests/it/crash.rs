@@ -59,6 +59,17 @@ async fn the_engine_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hang_outside_of_a_step_is_noticed_too() {
+    let stage = Stage::with(quick_to_notice()).await;
+    stage.script.hangs_in_admit.store(1, Ordering::SeqCst);
+    stage.stream(Ask::new(1)).await.expect("the next engine admits it").complete().await;
+    assert_eq!((stage.actor(GENERATOR).restarts, stage.script.alive.load(Ordering::SeqCst)), (1, 2), "the fenced one still hangs");
+    stage.script.release.store(true, Ordering::SeqCst);
+    stage.until("it ends when it wakes", || stage.script.alive.load(Ordering::SeqCst) == 1).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_generator_is_killed() {
     generator_dies_of(Cause::Kill, 30).await;
 }
@@ -92,6 +103,21 @@ async fn a_model_that_is_loaded_stays_loaded_when_the_loader_dies() {
     stage.until_restarted("inference/loader", &before).await;
     stage.stream(Ask::new(1)).await.expect("it is admitted").complete().await;
     assert_eq!(stage.script.loads.load(Ordering::SeqCst), 1);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_dies_while_turns_end() {
+    let stage = Stage::new().await;
+    for round in 0..3 {
+        let clients: Vec<_> = (0..16).map(|seed| stage.client(Ask::new(round * 16 + seed).tokens(20))).collect();
+        let before = stage.actor("store");
+        stage.until("some turns have ended", || stage.handles.status().queues.turns < 12).await;
+        stage.handles.kill("store");
+        // A lost commit is sent again at once: they end well before anybody's patience does.
+        all(clients).await;
+        stage.until_restarted("store", &before).await;
+    }
     stage.close().await;
 }
 
@@ -171,8 +197,18 @@ async fn a_sick_process_gives_up_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hanging_engines_are_one_too_many() {
+    let mut stage = Stage::with(quick_to_notice()).await;
+    stage.script.hangs_in_admit.store(2, Ordering::SeqCst);
+    let streams = [1, 2].map(|seed| stage.client(Ask::new(seed)));
+    assert_eq!(stage.gave_up().await, Ending::GaveUp);
+    assert_eq!(stage.script.engines.load(Ordering::SeqCst), 2, "there is no place for a third");
+    stage.script.release.store(true, Ordering::SeqCst);
+    streams.into_iter().for_each(|stream| stream.abort());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_that_ends_when_fenced_gives_its_place_back() {
     let stage = Stage::with(quick_to_notice()).await;
-    // A hang in our own code ends when it is fenced, so both places come free again.
     for seed in 0..3 {
         stage.stream(Ask::new(seed).fault(Cause::Hang, 5)).await.expect("it is admitted").complete().await;
     }

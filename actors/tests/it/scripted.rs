@@ -38,6 +38,9 @@ pub(crate) struct Script {
     pub(crate) largest_step: AtomicUsize,
     /// New engines fail their self-test.
     pub(crate) sick: AtomicBool,
+    /// So many sequences hang the engine that admits them until `release`.
+    pub(crate) hangs_in_admit: AtomicUsize,
+    pub(crate) release: AtomicBool,
     /// Pause of a step, in microseconds.
     pub(crate) step_micros: AtomicUsize,
 }
@@ -132,6 +135,12 @@ impl Engine for ScriptedEngine {
     }
 
     fn admit(&mut self, job: &Job) -> Result<Admission, Reject> {
+        let hangs = &self.script.hangs_in_admit;
+        if hangs.try_update(Ordering::SeqCst, Ordering::SeqCst, |hangs| hangs.checked_sub(1)).is_ok() {
+            while !self.script.release.load(Ordering::SeqCst) {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
         let sequence =
             Sequence { seed: job.sampling.seed, to_prefill: job.length(), position: job.emitted.len(), max_tokens: job.max_tokens };
         for (position, id) in job.emitted.iter().enumerate() {

@@ -46,6 +46,37 @@ async fn the_keeper_dies_in_the_middle_of_a_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_keeper_dies_and_deleting_still_ends_the_turn() {
+    let stage = Stage::new().await;
+    stage.script.step_micros.store(1_000, Ordering::SeqCst);
+    let mut stream = stage.stream(in_session(1, "one").tokens(2000)).await.expect("it is admitted");
+    stream.read().await;
+    let before = stage.actor("sessions");
+    stage.handles.kill("sessions");
+    stage.until_restarted("sessions", &before).await;
+    let busy = stage.stream(in_session(2, "two")).await.map(|_| ());
+    assert_eq!(busy, Err(TurnError::SessionBusy("mine".into())), "the new keeper knows the turn");
+    assert_eq!(within(stage.handles.delete_session(OwnerId::local(), "mine".into())).await, Ok(true));
+    assert_eq!(stream.fails().await, TurnError::SessionDeleted);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_leaves_no_trace() {
+    let stage = Stage::new().await;
+    stage.stream(in_session(1, "one")).await.expect("it is admitted").complete().await;
+    let too_long = in_session(2, &"x".repeat(5000));
+    assert!(matches!(stage.stream(too_long).await, Err(TurnError::PromptTooLong { .. })));
+    stage.stream(in_session(3, "three")).await.expect("the session is as it was").complete().await;
+    let expected = ["one".to_owned(), text(1, 3), "three".to_owned(), text(3, 3)];
+    assert_eq!(transcript(&stage, "mine").await.as_deref(), Some(&expected[..]));
+    let fresh = Ask { prompt: "x".repeat(5000), ..Ask::new(4) };
+    assert!(stage.stream(fresh).await.is_err());
+    stage.until("the session that was made for it is gone", || stage.handles.status().active_sessions == 1).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_turn_at_a_time_per_record() {
     let stage = Stage::new().await;
     stage.script.step_micros.store(1_000, Ordering::SeqCst);

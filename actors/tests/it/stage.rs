@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use shammah_actors::{Answer, Asker, Blueprint, Ending, Handles, Limits, MemoryStoreFactory, Parts, System};
+use shammah_actors::{Answer, Asker, Blueprint, Door, Ending, Handles, Limits, MemoryStoreFactory, Parts, System};
 use shammah_protocol::fault::{Cause, Fault};
 use shammah_protocol::status::{ActorReport, ActorState};
 use shammah_protocol::{
@@ -29,13 +29,17 @@ impl Stage {
         Self::with(Limits::default()).await
     }
 
-    /// A ready tree.
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::with_door(limits, None).await
+    }
+
+    /// A ready tree.
+    pub(crate) async fn with_door(limits: Limits, door: Option<Door>) -> Self {
         let script = Arc::new(Script::default());
         let parts = Parts { source: Arc::new(ScriptedSource(Arc::clone(&script))), store: Arc::new(MemoryStoreFactory::default()), limits };
         let blueprint = Blueprint::new(parts);
         let handles = blueprint.handles();
-        let system = blueprint.start(None).await.expect("the tree starts");
+        let system = blueprint.start(door).await.expect("the tree starts");
         let stage = Self { script, handles, system };
         stage.until("the model is ready", || stage.handles.is_ready()).await;
         stage

@@ -67,6 +67,27 @@ impl BatchEngine {
         rows.filter(|row| self.sequences[row.sequence].reserve(row.tokens, pool, store)).collect()
     }
 
+    /// Pages that several sequences share come free from none of them alone: where that leaves no room for anyone, all but the oldest
+    /// that is ready start anew later. Whether that freed anything.
+    fn relieve(&mut self, ready: &[JobId]) -> bool {
+        let Some(oldest) = self.oldest(ready) else { return false };
+        let holders = self.sequences.iter_mut().filter(|sequence| sequence.job != oldest && !sequence.pages.is_empty());
+        holders.map(Sequence::preempt).count() > 0
+    }
+
+    /// The oldest that is ready has no room even by itself: somebody else, a fenced engine perhaps, holds the memory.
+    fn give_up(&mut self, ready: &[JobId]) -> Option<Output> {
+        let job = self.oldest(ready)?;
+        let sequence = self.sequences.iter().position(|sequence| sequence.job == job)?;
+        let tokens = self.sequences.remove(sequence).tokens.len();
+        let free = self.shared.pool.capacity().saturating_sub(self.shared.pool.used());
+        Some(Output::Failed { job, reject: Reject::NoMemory { tokens, capacity: free * PAGE_TOKENS } })
+    }
+
+    fn oldest(&self, ready: &[JobId]) -> Option<JobId> {
+        self.sequences.iter().map(|sequence| sequence.job).find(|job| ready.contains(job))
+    }
+
     fn compute(&mut self, rows: &[Row], pulse: &Pulse) -> Result<Vec<Computed>, EngineError> {
         let mut wanted = rows.iter().peekable();
         let mut segments = Vec::with_capacity(rows.len());
@@ -151,9 +172,12 @@ impl Engine for BatchEngine {
         pulse.tick()?;
         let started = Instant::now();
         let mut outputs = self.finish_full(ready);
-        let plan = self.plan(ready);
-        let rows = self.prepare(plan);
+        let mut rows = self.prepare(self.plan(ready));
+        if rows.is_empty() && self.relieve(ready) {
+            rows = self.prepare(self.plan(ready));
+        }
         if rows.is_empty() {
+            outputs.extend(self.give_up(ready));
             return Ok(outputs);
         }
         let decode = rows.iter().filter(|row| self.sequences[row.sequence].remaining() == 1).count();

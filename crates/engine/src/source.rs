@@ -100,7 +100,9 @@ impl Source {
             demo: origin.demo,
             sampling,
         };
-        let engines = Factory::new(decoder, ends, self.settings.clone());
+        // One budget for all models that may be loaded.
+        let kv_bytes = self.settings.kv_bytes / self.models().len().max(1) as u64;
+        let engines = Factory::new(decoder, ends, EngineSettings { kv_bytes, ..self.settings.clone() });
         LoadedModel { card: Arc::new(card), codec: Arc::new(codec), engines: Arc::new(engines) }
     }
 }
