@@ -56,6 +56,19 @@ async fn what_is_not_json_too_large_or_nowhere() {
     daemon.stop().await;
 }
 
+/// A body that never ends must not keep its place for ever.
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let limits = [("SHAMMAH__SERVER__BODY_TIMEOUT", "200ms"), ("SHAMMAH__ADMISSION__MAX_TURNS", "1")];
+    let daemon = Daemon::with(&limits, &[]).await;
+    let stalled = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let body = reqwest::Body::wrap_stream(stalled);
+    let reply = read(daemon.client.post(format!("{}/v1/messages", daemon.base)).body(body)).await;
+    assert_eq!((reply.status, &reply.json()["error"]["type"]), (504, &json!("timeout_error")));
+    assert_eq!(daemon.ask("What is the capital of France?").await, "The capital of France is Paris.");
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn keys_are_asked_for_where_they_are_required() {
     let keys = [("SHAMMAH__SERVER__AUTH_ENABLED", "true"), ("SHAMMAH__SERVER__API_KEYS", "one-secret-key,another-secret-key")];

@@ -61,7 +61,7 @@ struct Sequence {
     position: usize,
     alone_until: Option<usize>,
     /// Counts it as running.
-    _running: Ticket,
+    running: Ticket,
 }
 
 impl<'a> Batch<'a> {
@@ -159,7 +159,7 @@ impl<'a> Batch<'a> {
                         job: start.job,
                         sink: start.sink,
                         alone_until: start.alone_until,
-                        _running: self.counts.running.ticket(),
+                        running: self.counts.running.ticket(),
                     });
                 }
                 Err(reject) => start.sink.send(Piece::Rejected(reject)),
@@ -217,11 +217,13 @@ impl<'a> Batch<'a> {
     }
 
     fn end(&mut self, job: JobId, last: Piece) {
-        if let Some(sequence) = self.running.iter_mut().find(|sequence| sequence.job.id == job) {
-            sequence.advance(usize::MAX, self.lane);
-            sequence.sink.send(last);
-        }
-        self.forget(job);
+        let Some(index) = self.running.iter().position(|sequence| sequence.job.id == job) else { return };
+        let mut sequence = self.running.remove(index);
+        sequence.advance(usize::MAX, self.lane);
+        let Sequence { sink, running, .. } = sequence;
+        // Who hears of the end finds it counted.
+        drop(running);
+        sink.send(last);
     }
 
     fn forget(&mut self, job: JobId) {

@@ -2,7 +2,7 @@
 
 use shammah_protocol::{Admission, Incarnation, Job, Sampling};
 
-use crate::support::{alone, correlation, job, prompt, tiny};
+use crate::support::{alone, correlation, job, prompt, run, tiny};
 
 fn cached(model: &shammah_protocol::LoadedModel, job: &Job) -> usize {
     let Admission { cached_tokens } = model.engines.engine(Incarnation(9)).admit(job).unwrap();
@@ -60,4 +60,21 @@ fn the_least_recently_used_pages_make_room() {
     assert!(model.engines.pages().used <= 8);
     assert_eq!(cached(&model, &job(&prompt(5, 60), Sampling::greedy(), 1)), 48);
     assert_eq!(cached(&model, &job(&prompt(0, 60), Sampling::greedy(), 1)), 0);
+}
+
+/// Pages that two sequences share come free from neither alone. With nothing else to be had, all would wait for each other.
+#[test]
+fn sequences_that_share_all_pages_make_room_for_the_oldest() {
+    let (cramped, roomy) = (tiny(4), tiny(100));
+    let shared = prompt(1, 32);
+    let first = job(&[&shared[..], &prompt(2, 1)[..]].concat(), Sampling::greedy(), 1);
+    alone(&cramped, &first);
+    let jobs = [
+        job(&prompt(3, 20), Sampling::greedy(), 20),
+        job(&[&shared[..], &prompt(4, 8)[..]].concat(), Sampling::greedy(), 8),
+        job(&[&shared[..], &prompt(5, 8)[..]].concat(), Sampling::greedy(), 8),
+    ];
+    let together = run(&mut *cramped.engines.engine(Incarnation(1)), &jobs, 3);
+    let expected: Vec<_> = jobs.iter().map(|job| alone(&roomy, job)).collect();
+    assert_eq!(together, expected);
 }
