@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{Address, Envelope};
+use crate::background::Background;
 use crate::store::StoreMessage;
 use crate::supervisor::{Charge, Crash};
 use crate::timer::Timer;
@@ -54,6 +55,8 @@ pub enum SessionsMessage {
     },
     /// Time to forget idle sessions.
     Sweep,
+    /// Another store is there: it may lack what was under way to the one that was lost.
+    StoreReplaced,
 }
 
 /// The beginning of a turn.
@@ -104,6 +107,7 @@ pub(crate) struct Keeping {
     /// Absent until the store has been read.
     records: Option<Records>,
     _sweep: Timer,
+    _watch: Background,
 }
 
 type Records = HashMap<(OwnerId, SessionId), Session>;
@@ -118,7 +122,8 @@ impl Actor for Sessions {
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, spec: SessionsSpec) -> Result<Keeping, ActorProcessingErr> {
         let sweep = Timer::every(&myself, spec.cleanup, || SessionsMessage::Sweep);
-        Ok(Keeping { spec, records: None, _sweep: sweep })
+        let watch = Background::spawn(tell_of_stores(myself, spec.store.clone()));
+        Ok(Keeping { spec, records: None, _sweep: sweep, _watch: watch })
     }
 
     async fn handle(&self, _: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Keeping) -> Result<(), ActorProcessingErr> {
@@ -136,9 +141,21 @@ impl Actor for Sessions {
             SessionsMessage::View { owner, id, reply } => answer(reply, desk.view(owner, id)),
             SessionsMessage::Delete { owner, id, reply } => answer(reply, desk.delete(owner, id)),
             SessionsMessage::Sweep => desk.sweep(),
+            SessionsMessage::StoreReplaced => desk.restore(&load(&spec.store).await?),
         }
         state.spec.count.send_replace(state.records.as_ref().map_or(0, HashMap::len));
         Ok(())
+    }
+}
+
+/// Tells the keeper of each store that comes after the first.
+async fn tell_of_stores(keeper: ActorRef<Envelope<SessionsMessage>>, store: Address<StoreMessage>) {
+    store.live().await;
+    while let Some(seen) = store.current_id() {
+        store.replaced(seen).await;
+        if keeper.cast(SessionsMessage::StoreReplaced.into()).is_err() {
+            return;
+        }
     }
 }
 
@@ -229,6 +246,16 @@ impl Desk<'_> {
         for (owner, id) in expired.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             tracing::debug!(session = %id, %owner, "session expired");
             self.delete(owner, id);
+        }
+    }
+
+    /// Brings a store that holds `stored` up to date: what is in memory is the truth.
+    fn restore(&self, stored: &Records) {
+        for (owner, id) in stored.keys().filter(|key| !self.records.contains_key(key)) {
+            self.commit(Change::Delete { owner: owner.clone(), id: id.clone() }, None);
+        }
+        for session in self.records.values() {
+            self.commit(Change::Write { head: session.head.clone(), keep: 0, append: session.messages.clone() }, None);
         }
     }
 

@@ -62,6 +62,21 @@ async fn the_keeper_dies_and_deleting_still_ends_the_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_while_the_store_was_away_stays_deleted() {
+    let stage = Stage::new().await;
+    stage.stream(in_session(1, "one")).await.expect("it is admitted").complete().await;
+    assert_eq!(stage.stored_sessions(), 1);
+    stage.handles.kill("store");
+    assert_eq!(within(stage.handles.delete_session(OwnerId::local(), "mine".into())).await, Ok(true));
+    stage.until("the store knows", || stage.stored_sessions() == 0).await;
+    let before = stage.actor("sessions");
+    stage.handles.kill("sessions");
+    stage.until_restarted("sessions", &before).await;
+    assert_eq!(transcript(&stage, "mine").await, None);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_leaves_no_trace() {
     let stage = Stage::new().await;
     stage.stream(in_session(1, "one")).await.expect("it is admitted").complete().await;

@@ -8,7 +8,8 @@ use shammah_actors::{Answer, Asker, Blueprint, Door, Ending, Handles, Limits, Me
 use shammah_protocol::fault::{Cause, Fault};
 use shammah_protocol::status::{ActorReport, ActorState};
 use shammah_protocol::{
-    Conversation, FinishReason, Message, OwnerId, Request, RequestId, Role, SamplingOverrides, SessionChoice, TurnError, TurnEvent,
+    Conversation, FinishReason, Message, OwnerId, Request, RequestId, Role, SamplingOverrides, SessionChoice, StoreFactory, TurnError,
+    TurnEvent,
 };
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,7 @@ pub(crate) const GENERATOR: &str = "inference/generator-scripted";
 pub(crate) struct Stage {
     pub(crate) script: Arc<Script>,
     pub(crate) handles: Handles,
+    store: MemoryStoreFactory,
     system: System,
 }
 
@@ -36,13 +38,19 @@ impl Stage {
     /// A ready tree.
     pub(crate) async fn with_door(limits: Limits, door: Option<Door>) -> Self {
         let script = Arc::new(Script::default());
-        let parts = Parts { source: Arc::new(ScriptedSource(Arc::clone(&script))), store: Arc::new(MemoryStoreFactory::default()), limits };
+        let store = MemoryStoreFactory::default();
+        let parts = Parts { source: Arc::new(ScriptedSource(Arc::clone(&script))), store: Arc::new(store.clone()), limits };
         let blueprint = Blueprint::new(parts);
         let handles = blueprint.handles();
         let system = blueprint.start(door).await.expect("the tree starts");
-        let stage = Self { script, handles, system };
+        let stage = Self { script, handles, store, system };
         stage.until("the model is ready", || stage.handles.is_ready()).await;
         stage
+    }
+
+    /// How many sessions the store holds.
+    pub(crate) fn stored_sessions(&self) -> usize {
+        self.store.open().and_then(|mut store| store.sessions()).expect("memory can be read").len()
     }
 
     /// Waits for a condition.
