@@ -76,6 +76,21 @@ async fn what_was_deleted_while_the_store_was_away_stays_deleted() {
     stage.close().await;
 }
 
+/// Whenever a client hangs up, its turn is over for the session too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_is_dropped_at_any_moment_leaves_the_session_free() {
+    let stage = Stage::new().await;
+    stage.script.step_micros.store(500, Ordering::SeqCst);
+    for round in 0..200 {
+        let asking = stage.stream(in_session(round, "one").tokens(50));
+        // Dropped while it begins, while it waits or while it runs.
+        drop(tokio::time::timeout(Duration::from_micros(round * 10), asking).await);
+    }
+    stage.until("all are gone", || stage.handles.status().queues.turns == 0).await;
+    stage.stream(in_session(1, "two")).await.expect("no turn runs in it").complete().await;
+    stage.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_leaves_no_trace() {
     let stage = Stage::new().await;
